@@ -1,0 +1,233 @@
+"""The operator's settings: read once at start, frozen, passed to whoever needs them.
+
+Every field is read from `LABELDOCK_<NAME>`; names that operators of similar systems
+have set already are read too, and the prefixed one wins. A file `labeldock.env` in the
+home folder holds settings that should outlive the shell; the environment wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from labeldock.contract.errors import ConfigurationError
+
+PREFIX: Final = "LABELDOCK_"
+SETTINGS_FILE: Final = "labeldock.env"
+
+
+def _also(*names: str) -> AliasChoices:
+    """The prefixed name, then the names that other systems gave the same setting."""
+    prefixed = PREFIX + names[0]
+    return AliasChoices(prefixed, *names, *(f"LABEL_STUDIO_{n}" for n in names))
+
+
+class Settings(BaseSettings):
+    """All settings of one process. Durations are seconds, sizes are bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    home: Path = Field(
+        default=Path("labeldock-data"),
+        description="Folder for the embedded database, keys and persistent files.",
+    )
+    database_url: str = Field(
+        default="",
+        repr=False,
+        description="PostgreSQL URL; empty for SQLite in the home folder.",
+    )
+    broker_url: str = Field(
+        default="",
+        repr=False,
+        description="Redis URL; empty to run the work inside the web process.",
+    )
+    secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Master keys, newest first, separated by commas. Needed with "
+        "PostgreSQL; beside SQLite one is made in the home folder.",
+    )
+    public_url: str = Field(
+        default="",
+        validation_alias=AliasChoices("LABELDOCK_PUBLIC_URL", "LABEL_STUDIO_HOST"),
+        description="Address under which browsers reach the service; empty for "
+        "relative links.",
+    )
+    log_level: str = Field(default="INFO", description="Least level that is logged.")
+    log_format: str = Field(
+        default="auto", description="`console`, `json`, or `auto` for a terminal check."
+    )
+    providers_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Only these providers are loaded; empty for all."
+    )
+    providers_block: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="These providers and plug-ins are never loaded."
+    )
+    strict_plugins: bool = Field(
+        default=False, description="Refuse to start when a plug-in cannot be loaded."
+    )
+
+    worker_threads: int = Field(
+        default=2, ge=1, le=64, description="Threads of a worker that do slices."
+    )
+    poll_interval: float = Field(
+        default=1.0, gt=0, description="How often a worker looks for due work."
+    )
+    storage_in_progress_timer: float = Field(
+        default=10.0,
+        gt=0,
+        validation_alias=_also("STORAGE_IN_PROGRESS_TIMER"),
+        description="Interval of heartbeats; a lease lasts six of them.",
+    )
+    stall_limit: float = Field(
+        default=300.0,
+        gt=0,
+        description="Without progress for this long a run's heartbeat stops.",
+    )
+    max_attempts: int = Field(
+        default=5, ge=1, description="Attempts of a run before it fails."
+    )
+    slice_seconds: float = Field(
+        default=30.0, gt=0, description="Longest time a worker stays with one run."
+    )
+    slice_pages: int = Field(
+        default=200, ge=1, description="Most pages in one slice of a run."
+    )
+    page_size: int = Field(
+        default=1000, ge=1, le=10_000, description="Objects per page of a listing."
+    )
+    read_threads: int = Field(
+        default=8, ge=1, le=64, description="Parallel reads of task files in a run."
+    )
+    task_file_max_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1, description="Largest task file."
+    )
+    task_file_max_rows: int = Field(
+        default=100_000, ge=1, description="Most tasks in one file."
+    )
+    sync_on_target_storage_creation: bool = Field(
+        default=True,
+        validation_alias=_also("SYNC_ON_TARGET_STORAGE_CREATION"),
+        description="A new export storage receives what exists already.",
+    )
+    future_save_task_to_storage: bool = Field(
+        default=False,
+        validation_alias=_also("FUTURE_SAVE_TASK_TO_STORAGE"),
+        description="Export a task with all its annotations, not single annotations.",
+    )
+    future_save_task_to_storage_json_ext: bool = Field(
+        default=True,
+        validation_alias=_also("FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT"),
+        description="Keys of exported tasks end in `.json`.",
+    )
+    resolver_proxy_buffer_size: int = Field(
+        default=64 * 1024,
+        ge=1024,
+        validation_alias=_also("RESOLVER_PROXY_BUFFER_SIZE"),
+        description="Most bytes that one send of a media stream carries.",
+    )
+    resolver_proxy_timeout: float = Field(
+        default=10.0,
+        gt=0,
+        validation_alias=_also("RESOLVER_PROXY_TIMEOUT"),
+        description="Longest time that a media stream may take.",
+    )
+    resolver_proxy_max_range_size: int = Field(
+        default=7 * 1024 * 1024,
+        ge=1,
+        validation_alias=_also("RESOLVER_PROXY_MAX_RANGE_SIZE"),
+        description="Longest answer to a range request.",
+    )
+    resolver_proxy_cache_timeout: int = Field(
+        default=3600,
+        ge=0,
+        validation_alias=_also("RESOLVER_PROXY_CACHE_TIMEOUT"),
+        description="How long browsers may keep streamed media.",
+    )
+    media_streams: int = Field(
+        default=64, ge=1, description="Media streams at a time in one web process."
+    )
+
+    @field_validator("providers_allow", "providers_block", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:  # text from the environment, else a sequence
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the settings file."""
+        del settings_cls, file_secret_settings
+        return init_settings, env_settings, dotenv_settings
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the work runs inside the web process, without a broker."""
+        return not self.broker_url
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database's URL: the one set, or SQLite in the home folder."""
+        return self.database_url or f"sqlite:///{self.home / 'labeldock.sqlite3'}"
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a run may go without a heartbeat."""
+        return 6 * self.storage_in_progress_timer
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Args:
+        overrides: fields that count for more than the environment.
+
+    Raises:
+        ConfigurationError: a value is of the wrong type or out of range; the text
+            names the variable and not the value.
+    """
+    try:
+        home = Settings(**overrides).home
+        return Settings(_env_file=home / SETTINGS_FILE, **overrides)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "?"
+        name = name if name.isupper() else PREFIX + name.upper()
+        raise ConfigurationError(
+            f"{name}: {first['msg']}", field=name, remedy=f"Correct {name} or unset it."
+        ) from None
+
+
+def read_environment(settings: Settings) -> Mapping[str, str]:
+    """What providers' operator settings are read from; the environment wins."""
+    stored = dotenv_values(settings.home / SETTINGS_FILE)
+    return {k: v for k, v in stored.items() if v is not None} | dict(os.environ)

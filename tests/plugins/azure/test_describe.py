@@ -1,0 +1,63 @@
+"""What the provider says of itself, and what its import costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from labeldock.contract import OPERATIONS, Signing
+from labeldock_azure.plugin import provider
+
+BUDGET = """
+import sys
+import labeldock.contract
+before = set(sys.modules)
+import labeldock_azure.plugin
+labeldock_azure.plugin.provider.describe()
+brought = {name.split(".")[0] for name in set(sys.modules) - before}
+foreign = brought - set(sys.stdlib_module_names) - {"labeldock", "labeldock_azure"}
+assert not foreign, foreign
+"""
+
+
+def test_describe_names_the_provider_as_label_studio_does():
+    info = provider.describe()
+
+    assert info.names == ("azure",)
+    assert info.schemes == ("azure-blob",)
+    assert info.title == "Microsoft Azure"
+
+
+def test_describe_claims_no_order_since_hierarchical_accounts_have_another():
+    info = provider.describe()
+    can = info.capabilities
+
+    assert info.signing is Signing.LOCAL
+    assert not can.ordered
+    assert not can.seekable
+    assert can.delimiter
+    assert can.conditional_write
+    assert can.conditional_delete
+    assert can.max_key_bytes == 1024
+
+
+def test_describe_gives_the_same_info_each_time():
+    assert provider.describe() is provider.describe()
+
+
+def test_the_provider_implements_every_operation():
+    marked = {
+        name
+        for name in dir(type(provider))
+        if hasattr(getattr(type(provider), name), "labeldock_impl")
+    }
+
+    assert marked == {"describe", *OPERATIONS}
+
+
+def test_the_entry_point_imports_no_sdk():
+    done = subprocess.run(
+        [sys.executable, "-c", BUDGET], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr

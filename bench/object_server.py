@@ -1,0 +1,178 @@
+"""A small server of objects that it makes up, for S3 and for Azure Blob Storage.
+
+It believes everybody, keeps nothing, and is quick, so that what a client costs shows:
+
+    python -m bench.object_server [--delay SECONDS]     prints its address
+
+GET and HEAD of `/CONTAINER/NUMBER-SIZE` answer with an object of so many bytes, ranges
+too; GET of `/CONTAINER` lists `--count` of them; PUT and DELETE succeed. Below
+`/silent/` it never answers. It runs as a process of its own: in the client's, both
+would take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import parse_qs, unquote, urlsplit
+
+BLOCK = memoryview(bytes(2**20))
+ETAG = '"0x8DC0FFEE0000000"'
+MODIFIED = "Sat, 21 Nov 2026 10:00:00 GMT"
+SIZE = re.compile(r"/.+/.*-(\d+)")
+RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class ObjectServer:
+    """The answers."""
+
+    def __init__(self, delay: float, count: int, size: int) -> None:
+        self._delay = delay
+        self._names = [f"{number:06}-{size}" for number in range(count)]
+
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """One connection: request after request."""
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                await self._answer(head, reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def _answer(
+        self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        method, target, _ = head.split("\r\n", 1)[0].split(" ")
+        fields = _parse_fields(head)
+        await _drop_body(fields, reader, writer)
+        if "/silent/" in target:
+            await asyncio.sleep(3600)
+        if self._delay:
+            await asyncio.sleep(self._delay)
+        url = urlsplit(target)
+        found = SIZE.fullmatch(unquote(url.path))
+        if method in {"PUT", "POST", "DELETE"}:
+            _write_head(writer, 201 if method == "PUT" else 204, {"ETag": ETAG})
+        elif found is None:
+            self._list(url.query, writer)
+        else:
+            await _send(method, int(found[1]), fields, writer)
+        await writer.drain()
+
+    def _list(self, query: str, writer: asyncio.StreamWriter) -> None:
+        asked = {name: values[0] for name, values in parse_qs(query).items()}
+        start = asked.get("start-after", asked.get("continuation-token", ""))
+        names = [name for name in self._names if name > start]
+        limit = int(asked.get("max-keys", "1000"))
+        entries = "".join(
+            f"<Contents><Key>{name}</Key><Size>{name.split('-')[1]}</Size>"
+            f"<ETag>{ETAG}</ETag><LastModified>2026-11-21T10:00:00Z</LastModified>"
+            "</Contents>"
+            for name in names[:limit]
+        )
+        more = str(len(names) > limit).lower()
+        last = names[:limit][-1] if names else ""
+        body = (
+            f"<ListBucketResult><IsTruncated>{more}</IsTruncated>"
+            f"<NextContinuationToken>{last}</NextContinuationToken>{entries}"
+            "</ListBucketResult>"
+        ).encode()
+        headers = {"Content-Type": "application/xml", "Content-Length": str(len(body))}
+        _write_head(writer, 200, headers)
+        writer.write(body)
+
+
+def _parse_fields(head: str) -> dict[str, str]:
+    lines = (line.partition(":") for line in head.split("\r\n")[1:])
+    return {name.lower(): value.strip() for name, _, value in lines}
+
+
+async def _drop_body(
+    fields: Mapping[str, str],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    if fields.get("expect"):
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    left = int(fields.get("content-length", "0"))
+    while left:
+        left -= len(await reader.read(min(left, len(BLOCK))))
+
+
+async def _send(
+    method: str, size: int, fields: Mapping[str, str], writer: asyncio.StreamWriter
+) -> None:
+    asked = RANGE.fullmatch(fields.get("x-ms-range", fields.get("range", "")))
+    first, last = _resolve(asked, size) if asked else (0, size - 1)
+    length = last - first + 1
+    headers = {
+        "ETag": ETAG,
+        "Last-Modified": MODIFIED,
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(length),
+        "x-ms-blob-type": "BlockBlob",
+    }
+    if asked:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    _write_head(writer, 206 if asked else 200, headers)
+    if method == "HEAD":
+        return
+    while length:
+        block = BLOCK[:length]
+        writer.write(block)
+        await writer.drain()
+        length -= len(block)
+
+
+def _resolve(asked: re.Match[str], size: int) -> tuple[int, int]:
+    if not asked[1]:
+        return max(0, size - int(asked[2])), size - 1
+    return int(asked[1]), min(int(asked[2] or size), size - 1)
+
+
+def _write_head(
+    writer: asyncio.StreamWriter, status: int, headers: Mapping[str, str]
+) -> None:
+    fields = {"Content-Length": "0", **headers}
+    lines = [f"HTTP/1.1 {status} .", *(f"{n}: {v}" for n, v in fields.items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+
+
+@contextmanager
+def served_objects(*options: str) -> Iterator[str]:
+    """The address of a server in a process of its own."""
+    command = [sys.executable, "-m", "bench.object_server", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+async def _run(options: argparse.Namespace) -> None:
+    objects = ObjectServer(options.delay, options.count, options.size)
+    server = await asyncio.start_server(objects.serve, "127.0.0.1", 0, limit=2**20)
+    address = server.sockets[0].getsockname()
+    sys.stdout.write(f"http://127.0.0.1:{address[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--delay", type=float, default=0.0, help="before each answer")
+    parser.add_argument("--count", type=int, default=1000, help="objects in a listing")
+    parser.add_argument("--size", type=int, default=20_000, help="of each of them")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(_parse_arguments()))

@@ -1,0 +1,27 @@
+"""How long something takes, on a machine that does other things too."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+
+def measure(action: Callable[[], object]) -> float:
+    """Seconds that one call takes."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def alternate(
+    ours: Callable[[], float], bare: Callable[[], float], *, rounds: int
+) -> tuple[float, float]:
+    """The best of some rounds of each, taken in turns, so that noise strikes both."""
+    pairs = [(ours(), bare()) for _ in range(rounds)]
+    return min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
+
+
+def median_of(action: Callable[[], float], *, rounds: int) -> float:
+    """The middle of some rounds."""
+    return statistics.median(action() for _ in range(rounds))

@@ -1,0 +1,3 @@
+"""`labeldock demo`: the main job from end to end, on samples or on a folder."""
+
+from __future__ import annotations

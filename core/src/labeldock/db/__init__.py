@@ -1,0 +1,3 @@
+"""The database: engine, tables, bulk inserts, secrets at rest, migrations."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Alembic migrations, shipped inside the package."""
+
+from __future__ import annotations

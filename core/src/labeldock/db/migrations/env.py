@@ -1,0 +1,15 @@
+"""How Alembic runs: on the connection, and in the transaction, that it is given."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from labeldock.db.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=False,  # the caller's write scope is the transaction
+)
+context.run_migrations()

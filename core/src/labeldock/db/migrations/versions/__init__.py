@@ -1,0 +1,3 @@
+"""One module per migration."""
+
+from __future__ import annotations

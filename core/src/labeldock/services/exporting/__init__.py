@@ -1,0 +1,3 @@
+"""From an annotation to an object: outbox, key, payload, delivery."""
+
+from __future__ import annotations

@@ -1,0 +1,121 @@
+"""What is new, changed, known or gone: a merge of a listing with the links.
+
+Both come in the same order (UTF-8 bytes of the key, which is also the order of Python's
+text), so the merge needs no set of all keys, and its memory is that of one page.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
+from typing import NamedTuple, TypeVar
+
+from labeldock.contract.values import ObjectInfo
+
+
+class LinkedObject(NamedTuple):
+    """What is known of an object: all links of its key taken together."""
+
+    key: str
+    etag: str
+    state: str
+    object_exists: bool
+    rows: int
+    problem: str | None
+
+
+@dataclass(slots=True)
+class Difference:
+    """The outcome for one stretch of keys.
+
+    `failed_before` are objects that could not be imported and have not changed since;
+    `returned` were gone and are there again; `retried` are failed or empty ones that
+    changed, and are among the new ones too; `existed` counts links.
+    """
+
+    new: list[ObjectInfo] = field(default_factory=list)
+    changed: list[ObjectInfo] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
+    returned: list[str] = field(default_factory=list)
+    retried: list[str] = field(default_factory=list)
+    failed_before: list[LinkedObject] = field(default_factory=list)
+    existed: list[tuple[str, int]] = field(default_factory=list)
+
+    def take(self, upto: str | None) -> Difference:
+        """Split off what concerns the keys up to and including this one.
+
+        None takes all that is left. The new objects stay; whoever reads them knows
+        how far they are.
+        """
+        if upto is None:
+            return self
+        taken = Difference()
+        taken.existed, self.existed = _split(self.existed, upto, itemgetter(0))
+        for name in ("changed", "failed_before"):
+            head, tail = _split(getattr(self, name), upto, attrgetter("key"))
+            setattr(taken, name, head)
+            setattr(self, name, tail)
+        for name in ("vanished", "returned"):
+            head, tail = _split(getattr(self, name), upto, str)
+            setattr(taken, name, head)
+            setattr(self, name, tail)
+        return taken
+
+
+ItemT = TypeVar("ItemT")
+
+
+def _split(
+    items: list[ItemT], upto: str, key: Callable[[ItemT], str]
+) -> tuple[list[ItemT], list[ItemT]]:
+    cut = bisect_right(items, upto, key=key)
+    return items[:cut], items[cut:]
+
+
+def compare(
+    objects: Sequence[ObjectInfo], linked: Iterable[LinkedObject]
+) -> Difference:
+    """Merge one stretch of the listing with the links of the same stretch."""
+    difference = Difference()
+    links = iter(linked)
+    link = next(links, None)
+    for info in objects:
+        while link is not None and link.key < info.key:
+            _note_gone(difference, link)
+            link = next(links, None)
+        if link is None or link.key != info.key:
+            difference.new.append(info)
+            continue
+        _note_known(difference, info, link)
+        link = next(links, None)
+    while link is not None:
+        _note_gone(difference, link)
+        link = next(links, None)
+    return difference
+
+
+def _note_gone(difference: Difference, link: LinkedObject) -> None:
+    if link.object_exists:
+        difference.vanished.append(link.key)
+
+
+def _note_known(difference: Difference, info: ObjectInfo, link: LinkedObject) -> None:
+    is_same = link.etag == info.etag
+    if link.state == "failed" and not is_same:
+        difference.retried.append(info.key)
+        difference.new.append(info)
+        return
+    if link.state == "failed":
+        difference.failed_before.append(link)
+    elif is_same:
+        difference.existed.append((link.key, link.rows))
+    elif link.state == "empty":
+        difference.retried.append(info.key)
+        difference.new.append(info)
+    else:
+        difference.existed.append((link.key, link.rows))
+        difference.changed.append(info)
+    if not link.object_exists:
+        difference.returned.append(info.key)

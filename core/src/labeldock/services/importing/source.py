@@ -1,0 +1,88 @@
+"""What an import needs of its storage: the connection, which keys count, and how."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from labeldock.contract.errors import NotFound
+from labeldock.contract.values import ObjectInfo
+from labeldock.db.tables import Storage
+from labeldock.db.types import dump_json
+from labeldock.services.connections import Connection, open_connection
+from labeldock.services.context import AppContext
+from labeldock.services.importing.difference import LinkedObject
+from labeldock.services.storage_fields import compile_pattern, join_prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What an import needs of its storage, read once per slice."""
+
+    connection: Connection
+    prefix: str
+    delimiter: str | None
+    pattern: Any  # re2 has no type of its own
+    is_blob: bool
+    base_uri: str
+
+    @property
+    def scope(self) -> str:
+        """A short word for what is looked at, and how.
+
+        A checkpoint of another scope is void: what it left behind was never looked at.
+        """
+        pattern = self.pattern.pattern if self.pattern else None
+        parts = [self.base_uri, self.prefix, self.delimiter, pattern, self.is_blob]
+        return hashlib.sha256(dump_json(parts).encode()).hexdigest()[:16]
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether its listing comes in the order of the keys."""
+        return self.connection.provider.info.capabilities.ordered
+
+    @property
+    def is_seekable(self) -> bool:
+        """Whether its listing can start after any key."""
+        return self.connection.provider.info.capabilities.seekable
+
+    def admits(self, info: ObjectInfo) -> bool:
+        """Whether an object counts: no folder marker, and the pattern matches."""
+        if info.key.endswith("/"):
+            return False
+        return self.pattern is None or self.pattern.match(info.key) is not None
+
+    def looks_at(self, link: LinkedObject) -> bool:
+        """Whether its listing would show this key, if there was such an object.
+
+        What lies outside the prefix or below a folder that is not entered is not
+        looked at, and so cannot be said to have vanished.
+        """
+        if not link.key.startswith(self.prefix):
+            return False
+        rest = link.key[len(self.prefix) :]
+        return self.delimiter is None or self.delimiter not in rest
+
+
+def load_source(app: AppContext, storage_id: int) -> Source:
+    """Open the storage of a run.
+
+    Raises:
+        LabeldockError: the storage or its provider is gone, or its settings do not
+            fit the provider.
+    """
+    with app.database.read() as session:
+        storage = session.get(Storage, storage_id)
+        if storage is None:
+            raise NotFound(f"Storage {storage_id} does not exist.", field="storage")
+        return Source(
+            connection=open_connection(app, session, storage),
+            prefix=join_prefix(storage.prefix, is_literal=storage.literal_prefix),
+            delimiter=None if storage.recursive_scan else "/",
+            pattern=compile_pattern(storage.regex_filter)
+            if storage.regex_filter
+            else None,
+            is_blob=storage.use_blob_urls,
+            base_uri=storage.base_uri,
+        )

@@ -1,0 +1,383 @@
+"""How a worker holds a run: claim, fence, heartbeat, hand back, finish; and who reaps.
+
+A run is held by a lease with a fencing token. Each page's transaction begins with
+`fence`, which locks the run's row, renews the lease, and ends the slice if the lease
+was lost or the run was cancelled: nothing is committed after either. Lease times come
+from the database's clock, since the clocks of workers differ.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, Row, Select, func
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col, select, update
+
+from labeldock.contract.errors import LabeldockError, StorageError
+from labeldock.db.tables import ACTIVE_RUN_STATES, Run, Storage
+from labeldock.db.types import database_now, escape_text
+from labeldock.services import runs
+from labeldock.services.context import AppContext
+
+BACKOFF_SECONDS: Final = 2.0
+MAX_BACKOFF_SECONDS: Final = 300.0
+MAX_RETRY_AFTER: Final = 3600.0
+_log = structlog.get_logger(__name__)
+
+
+class LeaseLost(LabeldockError):
+    """The run is somebody else's now, or cancelled; nothing may be written."""
+
+    code = "lease_lost"
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to work on a run for as long as the token is the run's.
+
+    `checkpoint` and `counts` are as of the last commit; `moved_at` is when there was
+    progress last, which the heartbeat watches; `ending` is set when whoever works on it
+    is asked to hand it back soon.
+    """
+
+    run_id: int
+    storage_id: int
+    project_id: int
+    kind: str
+    token: int
+    attempts: int
+    checkpoint: dict[str, Any]
+    counts: dict[str, int]
+    options: dict[str, Any]
+    moved_at: float = field(default_factory=time.monotonic)
+    ending: threading.Event = field(default_factory=threading.Event)
+
+    def move(self) -> None:
+        """Note that something was done, so that the heartbeat goes on."""
+        self.moved_at = time.monotonic()
+
+    def commit(self, checkpoint: dict[str, Any], counts: dict[str, int]) -> None:
+        """Note what a transaction with a `fence` has committed."""
+        if (checkpoint, counts) != (self.checkpoint, self.counts):
+            self.attempts = 0
+        self.checkpoint, self.counts = checkpoint, counts
+        self.move()
+
+    def is_over(self, deadline: float) -> bool:
+        """Whether the slice has to end, by the clock or because it was asked to."""
+        return self.ending.is_set() or time.monotonic() >= deadline
+
+
+# Taking and giving
+
+
+def claim_run(
+    app: AppContext, owner: str, run_id: int | None = None, *, kind: str | None = None
+) -> Lease | None:
+    """Take the lease of a due run that nobody holds; None if there is none.
+
+    Args:
+        app: the parts.
+        owner: name of the worker, for people.
+        run_id: this run and no other.
+        kind: only runs of this kind.
+    """
+    due = _select_due(run_id, kind).limit(1).with_for_update(skip_locked=True)
+    claim = (
+        update(Run)
+        # "=", not "IN": a plan may run the subquery of IN again and lock more rows.
+        .where(col(Run.id) == due.scalar_subquery())
+        .values(
+            state="in_progress",
+            lease_token=col(Run.lease_token) + 1,
+            lease_owner=owner,
+            lease_expires_at=database_now(app.settings.lease_seconds),
+            last_ping_at=database_now(),
+            started_at=func.coalesce(col(Run.started_at), database_now()),
+        )
+        .returning(_TABLE)
+    )
+    with app.database.write_connection() as connection:
+        row = connection.execute(claim).first()
+    return _build_lease(row) if row is not None else None
+
+
+def list_due_runs(app: AppContext, limit: int = 100) -> list[tuple[int, str]]:
+    """Runs that nobody holds and that want work now: numbers and kinds."""
+    query = _select_due(None, None).add_columns(col(Run.kind)).limit(limit)
+    with app.database.read() as session:
+        return [(row[0], row[1]) for row in session.execute(query)]
+
+
+def _select_due(run_id: int | None, kind: str | None) -> Select[Any]:
+    query = (
+        select(col(Run.id))
+        .where(col(Run.state).in_(ACTIVE_RUN_STATES))
+        .where(col(Run.lease_owner) == "")
+        .where(col(Run.due_at) <= database_now())
+        .order_by(col(Run.due_at), col(Run.id))
+    )
+    if run_id is not None:
+        query = query.where(col(Run.id) == run_id)
+    if kind is not None:
+        query = query.where(col(Run.kind) == kind)
+    return query
+
+
+def _build_lease(row: Row[Any]) -> Lease:
+    return Lease(
+        run_id=row.id,
+        storage_id=row.storage_id,
+        project_id=row.project_id,
+        kind=row.kind,
+        token=row.lease_token,
+        attempts=row.attempts,
+        checkpoint=dict(row.checkpoint),
+        counts=dict(row.counts),
+        options=dict(row.options),
+    )
+
+
+def fence(
+    app: AppContext,
+    connection: Connection,
+    lease: Lease,
+    *,
+    checkpoint: dict[str, Any],
+    counts: dict[str, int],
+) -> None:
+    """First statement of a page's transaction: hold the run, note where it is.
+
+    Progress takes back the count of attempts: only failures at one place add up.
+    After the commit `lease.commit` has to follow.
+
+    Raises:
+        LeaseLost: the run is not ours any more; the transaction must be rolled back.
+    """
+    values: dict[str, Any] = {
+        "last_ping_at": database_now(),
+        "lease_expires_at": database_now(app.settings.lease_seconds),
+    }
+    if (checkpoint, counts) != (lease.checkpoint, lease.counts):
+        values |= {"checkpoint": checkpoint, "counts": counts}
+        values |= {"attempts": 0, "problem": None}
+    changed = connection.execute(update(Run).where(*_held_by(lease)).values(**values))
+    _expect_one(changed.rowcount, lease)
+
+
+def hand_back(app: AppContext, lease: Lease) -> None:
+    """End a slice: the run is due at once, for whoever comes first."""
+    _release(app, lease, {"due_at": database_now()})
+
+
+def wait(app: AppContext, lease: Lease, seconds: float) -> None:
+    """End a slice that can do nothing for a while; no attempt is counted."""
+    _release(app, lease, {"due_at": database_now(seconds)})
+
+
+def postpone(app: AppContext, lease: Lease, error: LabeldockError) -> bool:
+    """After a failure that may pass: queue the run again, with backoff.
+
+    An attempt is counted. Returns whether one was left; otherwise the run has failed.
+    """
+    attempts = lease.attempts + 1
+    if attempts >= app.settings.max_attempts:
+        finish(app, lease, "failed", problem=describe_problem(error))
+        return False
+    values = {
+        "state": "queued",
+        "attempts": attempts,
+        "due_at": database_now(compute_backoff(attempts, error)),
+        "problem": describe_problem(error),
+    }
+    _release(app, lease, values)
+    return True
+
+
+def compute_backoff(attempts: int, error: LabeldockError) -> float:
+    """Seconds to wait after so many attempts, or longer if the storage says so."""
+    doubled = BACKOFF_SECONDS * float(2 ** min(attempts - 1, 30))
+    wished = float(getattr(error, "retry_after", None) or 0.0)
+    return max(min(doubled, MAX_BACKOFF_SECONDS), min(wished, MAX_RETRY_AFTER))
+
+
+def finish(
+    app: AppContext, lease: Lease, state: str, *, problem: dict[str, Any] | None = None
+) -> runs.RunView:
+    """Bring a run to an end state and tell the observers.
+
+    Raises:
+        LeaseLost: it is not ours any more.
+    """
+    values: dict[str, Any] = {"state": state, "finished_at": database_now()}
+    with app.database.write() as session:
+        connection = session.connection()
+        _close(connection, lease, {**values, "problem": problem})
+        if state in {"completed", "completed_with_errors"}:
+            connection.execute(
+                update(Storage)
+                .where(col(Storage.id) == lease.storage_id)
+                .values(
+                    last_success_at=database_now(),
+                    last_success_count=_success_count(lease.counts),
+                )
+            )
+        run = session.get_one(Run, lease.run_id)
+        view = runs.view_run(run)
+    runs.announce_end(app, view)
+    return view
+
+
+def _success_count(counts: dict[str, int]) -> int:
+    return counts.get("created", counts.get("delivered", 0))
+
+
+def _release(app: AppContext, lease: Lease, values: dict[str, Any]) -> None:
+    with app.database.write_connection() as connection:
+        _close(connection, lease, values)
+
+
+def _close(connection: Connection, lease: Lease, values: dict[str, Any]) -> None:
+    free = {"lease_owner": "", "lease_expires_at": None, "last_ping_at": database_now()}
+    changed = connection.execute(
+        update(Run).where(*_held_by(lease)).values(**free, **values)
+    )
+    _expect_one(changed.rowcount, lease)
+
+
+def is_held(lease: Lease) -> ColumnElement[bool]:
+    """The condition that a lease is the run's, for statements about other rows."""
+    return select(Run.id).where(*_held_by(lease)).exists()
+
+
+def _held_by(lease: Lease) -> tuple[Any, ...]:
+    return (
+        col(Run.id) == lease.run_id,
+        col(Run.lease_token) == lease.token,
+        col(Run.state) == "in_progress",
+        col(Run.lease_owner) != "",
+        col(Run.cancel_requested).is_(False),
+    )
+
+
+def _expect_one(rowcount: int, lease: Lease) -> None:
+    if rowcount != 1:
+        raise LeaseLost(f"The lease of run {lease.run_id} was lost.")
+
+
+def describe_problem(error: LabeldockError) -> dict[str, Any]:
+    """What a run keeps of the error that ended it; no frames, no secrets."""
+    context = structlog.contextvars.get_contextvars()
+    problem = {
+        "code": error.code,
+        "message": error.message,
+        "field": error.field,
+        "key": error.key if isinstance(error, StorageError) else None,
+        "remedy": error.remedy,
+        "correlation_id": context.get("correlation_id"),
+    }
+    return {name: text and escape_text(text) for name, text in problem.items()}
+
+
+# Staying alive
+
+
+@contextmanager
+def heartbeat(app: AppContext, lease: Lease) -> Iterator[None]:
+    """Renew the lease from a thread of its own while the block runs.
+
+    It stops renewing when nothing moved for `stall_limit` seconds, so that a worker
+    that hangs is not kept alive by its own heartbeat.
+    """
+    ended = threading.Event()
+    thread = threading.Thread(
+        target=_beat, args=(app, lease, ended), name=f"heartbeat-{lease.run_id}"
+    )
+    thread.daemon = True
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _beat(app: AppContext, lease: Lease, ended: threading.Event) -> None:
+    while not ended.wait(app.settings.storage_in_progress_timer):
+        if time.monotonic() - lease.moved_at > app.settings.stall_limit:
+            _log.warning("run_stalled", run_id=lease.run_id)
+            return
+        try:
+            if not _renew(app, lease):
+                return
+        except SQLAlchemyError:
+            _log.warning("heartbeat_missed", run_id=lease.run_id, exc_info=True)
+
+
+def _renew(app: AppContext, lease: Lease) -> bool:
+    renewal = (
+        update(Run)
+        .where(*_held_by(lease))
+        .values(
+            last_ping_at=database_now(),
+            lease_expires_at=database_now(app.settings.lease_seconds),
+        )
+    )
+    with app.database.write_connection() as connection:
+        return connection.execute(renewal).rowcount == 1
+
+
+def reap_lost_runs(app: AppContext) -> int:
+    """Queue the runs again whose worker was lost; fail those without attempts left.
+
+    Called by every worker's poll and whenever storages are listed. Returns how many.
+    """
+    with app.database.read() as session:
+        if session.exec(select(Run.id).where(*_EXPIRED).limit(1)).first() is None:
+            return 0
+    with app.database.write() as session:
+        # A row that is locked has somebody at work on it, so it is not lost.
+        expired = select(Run).where(*_EXPIRED).with_for_update(skip_locked=True)
+        lost = session.exec(expired).all()
+        failed = [run for run in lost if _take_back(app, run)]
+        session.flush()
+        views = [runs.view_run(run) for run in failed]
+    for view in views:
+        runs.announce_end(app, view)
+    return len(lost)
+
+
+def _take_back(app: AppContext, run: Run) -> bool:
+    """Free a lost run; whether that was its last attempt."""
+    _log.warning("run_lost", run_id=run.id, owner=run.lease_owner)
+    run.attempts += 1
+    run.lease_owner = ""
+    run.lease_expires_at = None
+    run.lease_token += 1  # whoever held it can write nothing more
+    run.state = "queued"
+    if run.attempts < app.settings.max_attempts:
+        return False
+    run.state = "failed"
+    run.finished_at = run.last_ping_at
+    run.problem = {
+        "code": "worker_lost",
+        "message": f"The worker was lost {run.attempts} times; the last sign of life "
+        f"was at {run.last_ping_at}.",
+        "remedy": "Look at the workers' memory and logs, then retry the run.",
+    }
+    return True
+
+
+_TABLE: Final = Run.__table__  # type: ignore[attr-defined]
+_EXPIRED: Final = (
+    col(Run.state) == "in_progress",
+    col(Run.lease_owner) != "",
+    col(Run.lease_expires_at) < database_now(),
+)

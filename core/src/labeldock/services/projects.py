@@ -1,0 +1,169 @@
+"""Projects: the tasks that belong together, their label config and their members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlmodel import Session, col, delete, func, select
+
+from labeldock.contract.errors import InvalidInput
+from labeldock.contract.values import Problem
+from labeldock.db.tables import Annotation, Membership, Project, Run, Task, utc_now
+from labeldock.db.types import escape_text
+from labeldock.services import access
+from labeldock.services.access import Permission, Principal, Role
+from labeldock.services.context import AppContext
+
+CHANGEABLE: Final = frozenset(
+    {"title", "description", "label_config", "maximum_annotations"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """A project as it is shown."""
+
+    id: int
+    title: str
+    description: str
+    label_config: str
+    maximum_annotations: int
+    created_by_id: int | None
+    created_at: datetime
+    updated_at: datetime
+    task_number: int
+    finished_task_number: int
+    total_annotations_number: int
+    total_predictions_number: int
+
+
+def create_project(
+    app: AppContext, principal: Principal, values: Mapping[str, Any]
+) -> ProjectView:
+    """Add a project; whoever creates it owns it.
+
+    Raises:
+        InvalidInput: a value cannot be used.
+    """
+    fields = _check_values({"title": "New project", **values})
+    with app.database.write() as session:
+        project = Project(created_by_id=principal.user_id, **fields)
+        session.add(project)
+        session.flush()
+        session.add(
+            Membership(
+                project_id=project.id, user_id=principal.user_id, role=Role.OWNER
+            )
+        )
+        return _view(project)
+
+
+def list_projects(
+    app: AppContext, principal: Principal, *, offset: int = 0, limit: int = 30
+) -> tuple[list[ProjectView], int]:
+    """One page of the projects that somebody may see, newest first, and how many."""
+    visible = select(Project)
+    if not principal.is_admin:
+        visible = visible.join(
+            Membership, col(Membership.project_id) == col(Project.id)
+        ).where(Membership.user_id == principal.user_id)
+    with app.database.read() as session:
+        total = session.exec(select(func.count()).select_from(visible.subquery())).one()
+        page = visible.order_by(col(Project.id).desc()).offset(offset).limit(limit)
+        return [_view(project) for project in session.exec(page)], total
+
+
+def get_project(app: AppContext, principal: Principal, project_id: int) -> ProjectView:
+    """One project.
+
+    Raises:
+        NotFound, NotAllowed: as they say.
+    """
+    with app.database.read() as session:
+        access.require(session, principal, project_id, Permission.VIEW)
+        return _view(load_project(session, project_id))
+
+
+def load_project(session: Session, project_id: int) -> Project:
+    """The row of a project, for use inside a scope.
+
+    Raises:
+        NotFound: there is none.
+    """
+    project = session.get(Project, project_id)
+    if project is None:
+        raise access.no_such_project(project_id)
+    return project
+
+
+def update_project(
+    app: AppContext, principal: Principal, project_id: int, values: Mapping[str, Any]
+) -> ProjectView:
+    """Change what is given, leave the rest.
+
+    Raises:
+        InvalidInput: a value cannot be used; nothing was changed.
+    """
+    fields = _check_values(values)
+    with app.database.write() as session:
+        access.require(session, principal, project_id, Permission.MANAGE)
+        project = load_project(session, project_id)
+        for name, value in fields.items():
+            setattr(project, name, value)
+        project.updated_at = utc_now()
+        session.flush()
+        return _view(project)
+
+
+def delete_project(app: AppContext, principal: Principal, project_id: int) -> None:
+    """Remove a project with its tasks, annotations and storages; buckets stay."""
+
+    def use_case(session: Session) -> None:
+        access.require(session, principal, project_id, Permission.OWN)
+        # Whoever writes a page holds its run, so runs are taken first, as there.
+        runs = select(Run.id).where(Run.project_id == project_id)
+        session.exec(runs.order_by(col(Run.id)).with_for_update()).all()
+        session.execute(
+            delete(Annotation).where(col(Annotation.project_id) == project_id)
+        )
+        session.execute(delete(Task).where(col(Task.project_id) == project_id))
+        session.execute(delete(Project).where(col(Project.id) == project_id))
+
+    app.database.transact(use_case)
+
+
+def _check_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {k: v for k, v in values.items() if k in CHANGEABLE and v is not None}
+    problems = [
+        Problem(name, "Not a valid string.", "Give text without U+0000.")
+        for name in ("title", "description", "label_config")
+        if name in fields and not _is_text(fields[name])
+    ]
+    title = fields.get("title")
+    if isinstance(title, str) and not 3 <= len(title.strip()) <= 50:
+        problems.append(Problem("title", "Needs 3 to 50 characters.", code="length"))
+    if "maximum_annotations" in fields:
+        problems += _check_overlap(fields["maximum_annotations"])
+    if problems:
+        raise InvalidInput("The project cannot be saved.", problems=problems)
+    return fields
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and escape_text(value) == value
+
+
+def _check_overlap(value: object) -> list[Problem]:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31:
+        return []
+    return [Problem("maximum_annotations", "Not a whole number of at least 1.")]
+
+
+def _view(project: Project) -> ProjectView:
+    return ProjectView(**project.model_dump(include=_SHOWN))
+
+
+_SHOWN: Final = set(ProjectView.__slots__)

@@ -1,0 +1,168 @@
+"""What decisions about media are made from, remembered for a moment.
+
+Everything here is looked up by way of a `Look`: from memory alone, which never blocks,
+or from the database where it is not remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
+
+from sqlmodel import col, select
+
+from labeldock.contract.errors import NotFound
+from labeldock.contract.values import SignedUrl
+from labeldock.db.tables import ImportLink, Membership, Task
+from labeldock.services import access
+from labeldock.services.access import Permission, Principal
+from labeldock.services.connections import Connection, load_connection
+from labeldock.services.context import AppContext
+from labeldock.services.resolving.cache import Cache, KeyT, ValueT
+from labeldock.services.resolving.data import list_references
+from labeldock.services.resolving.storages import MediaSources, Origin, load_sources
+
+_MOST_REFERENCES: Final = 10_000  # of a task that is remembered
+
+
+class Look(Protocol):
+    """A way to look something up."""
+
+    def __call__(
+        self, cache: Cache[KeyT, ValueT], key: KeyT, load: Callable[[], ValueT], /
+    ) -> ValueT:
+        """The value for a key."""
+
+
+class NotRemembered(Exception):
+    """What is looked for is not in memory."""
+
+
+def look_in_memory(
+    cache: Cache[KeyT, ValueT], key: KeyT, load: Callable[[], ValueT], /
+) -> ValueT:
+    """Look something up without ever blocking.
+
+    Raises:
+        NotRemembered: it would have to be loaded.
+    """
+    del load
+    value = cache.get(key)
+    if value is None:
+        raise NotRemembered
+    return value
+
+
+def look_everywhere(
+    cache: Cache[KeyT, ValueT], key: KeyT, load: Callable[[], ValueT], /
+) -> ValueT:
+    """Look something up, and load it if need be."""
+    return cache.fill(key, load)
+
+
+class TaskMedia(NamedTuple):
+    """What a task is part of and was made from; its data is looked at when needed."""
+
+    project_id: int
+    origin: Origin
+
+
+class MediaMemory:
+    """Bounded memories, one for each kind of thing; safe to use from many threads."""
+
+    def __init__(
+        self,
+        app: AppContext,
+        seconds: float,
+        find_lifetime: Callable[[SignedUrl], float],
+    ) -> None:
+        """Start empty.
+
+        Args:
+            app: the parts to load from.
+            seconds: how long what was loaded is relied on.
+            find_lifetime: the same for a signed URL.
+        """
+        self._app = app
+        self._tasks: Cache[int, TaskMedia] = Cache(16_384, lambda _: seconds)
+        self._viewers: Cache[tuple[int, int], str] = Cache(4096, lambda _: seconds)
+        self._sources: Cache[int, MediaSources] = Cache(1024, lambda _: seconds)
+        self._connections: Cache[int, Connection] = Cache(1024, lambda _: seconds)
+        self._references: Cache[tuple[int, frozenset[str]], frozenset[str]] = Cache(
+            4096, lambda found: seconds if len(found) <= _MOST_REFERENCES else 0
+        )
+        self.signed: Cache[tuple[int, str, str], SignedUrl] = Cache(
+            16_384, find_lifetime
+        )
+
+    def find_viewer(self, look: Look, principal: Principal, project_id: int) -> str:
+        """Who sees a project's media and in which role.
+
+        Raises:
+            NotFound, NotAllowed: there is no such project, or it is not theirs to see.
+        """
+
+        def load() -> str:
+            key = (project_id, principal.user_id)
+            with self._app.database.read() as session:
+                access.require(session, principal, project_id, Permission.VIEW)
+                membership = session.get(Membership, key)
+            role = membership.role if membership else "admin"
+            return f"{principal.user_id}:{role}"
+
+        return look(self._viewers, (project_id, principal.user_id), load)
+
+    def find_task(self, look: Look, task_id: int) -> TaskMedia:
+        """What a task is part of.
+
+        Raises:
+            NotFound: there is no such task.
+        """
+        return look(self._tasks, task_id, lambda: self._load_task(task_id))
+
+    def find_sources(self, look: Look, project_id: int) -> MediaSources:
+        """The storages of a project that media may come from."""
+
+        def load() -> MediaSources:
+            with self._app.database.read() as session:
+                return load_sources(self._app.catalog, session, project_id)
+
+        return look(self._sources, project_id, load)
+
+    def find_references(
+        self, look: Look, task_id: int, sources: MediaSources
+    ) -> frozenset[str]:
+        """The URIs that a task's data refers to."""
+
+        def load() -> frozenset[str]:
+            query = select(Task.data).where(Task.id == task_id)
+            with self._app.database.read() as session:
+                return list_references(sources, session.exec(query).first())
+
+        return look(self._references, (task_id, sources.schemes), load)
+
+    def find_connection(self, look: Look, storage_id: int) -> Connection:
+        """The storage, ready to be read from.
+
+        Raises:
+            NotFound: it was removed.
+            PluginError, InvalidInput, ConfigurationError: it cannot be used.
+        """
+        return look(
+            self._connections,
+            storage_id,
+            lambda: load_connection(self._app, storage_id),
+        )
+
+    def _load_task(self, task_id: int) -> TaskMedia:
+        query = (
+            select(Task.project_id, ImportLink.storage_id, ImportLink.key)
+            .join(ImportLink, col(ImportLink.task_id) == col(Task.id), isouter=True)
+            .where(Task.id == task_id)
+            .order_by(col(ImportLink.id))
+        )
+        with self._app.database.read() as session:
+            row = session.exec(query).first()
+        if row is None:
+            raise NotFound(f"Task {task_id} does not exist.", field="task")
+        return TaskMedia(row[0], Origin(row[1], row[2]))

@@ -1,0 +1,254 @@
+"""Runs as people see them: asked for, listed, cancelled, retried.
+
+How a worker holds and does one is in `leases`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select, update
+
+from labeldock.contract.errors import Conflict, NotFound
+from labeldock.contract.observers import RunFinished
+from labeldock.contract.values import Purpose
+from labeldock.db.tables import ACTIVE_RUN_STATES, Run, RunError, Storage
+from labeldock.db.types import database_now
+from labeldock.services import access
+from labeldock.services.access import Permission, Principal
+from labeldock.services.context import AppContext
+from labeldock.services.exporting import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as it is shown."""
+
+    id: int
+    storage_id: int
+    project_id: int
+    kind: str
+    state: str
+    trigger: str
+    attempts: int
+    counts: dict[str, int]
+    problem: dict[str, Any] | None
+    cancelled_by: str
+    queued_at: datetime
+    started_at: datetime | None
+    last_ping_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is queued or being worked on."""
+        return self.state in ACTIVE_RUN_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class RunErrorView:
+    """Why one object could not be imported or exported."""
+
+    id: int
+    key: str
+    row_index: int
+    code: str
+    message: str
+    remedy: str | None
+
+
+# Asking for work
+
+
+def request_run(
+    session: Session,
+    storage: Storage,
+    *,
+    requested_by_id: int | None,
+    trigger: str = "manual",
+    options: dict[str, Any] | None = None,
+) -> tuple[Run, bool]:
+    """The active run of a storage, a new one if there is none; and whether it is new.
+
+    Two callers at once get the same run: the unique index admits one active run.
+    """
+    active = _load_active(session, storage.id)
+    if active is not None:
+        return active, False
+    run = Run(
+        storage_id=storage.id,
+        project_id=storage.project_id,
+        kind=storage.purpose,
+        trigger=trigger,
+        requested_by_id=requested_by_id,
+        options=options or {},
+    )
+    run.due_at = database_now()  # type: ignore[assignment]
+    session.add(run)
+    session.flush()
+    storage.last_run_id = run.id
+    return run, True
+
+
+def _load_active(session: Session, storage_id: int) -> Run | None:
+    # The storage's row is locked first, so that two requests wait for one another; not
+    # against the links of a page, which refer to it.
+    storage = select(Storage.id).where(Storage.id == storage_id)
+    session.exec(storage.with_for_update(key_share=True)).first()
+    query = select(Run).where(
+        Run.storage_id == storage_id, col(Run.state).in_(ACTIVE_RUN_STATES)
+    )
+    return session.exec(query).first()
+
+
+def cancel_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
+    """Ask a run to stop. When this returns, it commits nothing more.
+
+    Raises:
+        NotFound, NotAllowed: as they say.
+        Conflict: the run has ended already.
+    """
+    with app.database.write() as session:
+        run = _load(session, run_id)
+        access.require(session, principal, run.project_id, Permission.MANAGE)
+        cancelled = session.exec(
+            update(Run)
+            .where(col(Run.id) == run_id, col(Run.state).in_(ACTIVE_RUN_STATES))
+            .values(
+                cancel_requested=True,
+                cancelled_by=principal.email,
+                state="cancelled",
+                lease_owner="",
+                lease_expires_at=None,
+                finished_at=database_now(),
+            )
+        )
+        if cancelled.rowcount != 1:
+            raise Conflict(f"Run {run_id} has ended already.", field="run")
+        session.refresh(run)
+        view = view_run(run)
+    announce_end(app, view)
+    return view
+
+
+def retry_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
+    """Go on with a run that failed or was cancelled, from its checkpoint.
+
+    Raises:
+        Conflict: it has not ended, ended well, or its storage has another active run.
+    """
+    with app.database.write() as session:
+        run = _load(session, run_id, is_locked=True)
+        access.require(session, principal, run.project_id, Permission.MANAGE)
+        if run.state not in {"failed", "cancelled"}:
+            raise Conflict(
+                f"Run {run_id} is {run.state}; only failed and cancelled runs can be "
+                "retried.",
+                field="run",
+            )
+        if _load_active(session, run.storage_id) is not None:
+            raise Conflict("The storage has another active run.", field="run")
+        _queue_again(session, run)
+        view = view_run(run)
+    app.bell.ring_run(view.id, view.kind)
+    return view
+
+
+def _queue_again(session: Session, run: Run) -> None:
+    run.state = "queued"
+    run.attempts = 0
+    run.problem = None
+    run.cancel_requested = False
+    run.cancelled_by = ""
+    run.finished_at = None
+    run.due_at = database_now()  # type: ignore[assignment]
+    session.get_one(Storage, run.storage_id).last_run_id = run.id
+    if run.kind == Purpose.EXPORT:
+        outbox.revive_failed(session, run.id)
+    session.flush()
+    session.refresh(run)
+
+
+# Showing
+
+
+def get_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
+    """One run.
+
+    Raises:
+        NotFound, NotAllowed: as they say.
+    """
+    with app.database.read() as session:
+        run = _load(session, run_id)
+        access.require(session, principal, run.project_id, Permission.VIEW)
+        return view_run(run)
+
+
+def list_runs(
+    app: AppContext,
+    principal: Principal,
+    project_id: int,
+    *,
+    storage_id: int | None = None,
+    limit: int = 50,
+) -> list[RunView]:
+    """The runs of a project or of one of its storages, newest first."""
+    query = select(Run).where(Run.project_id == project_id)
+    if storage_id is not None:
+        query = query.where(Run.storage_id == storage_id)
+    with app.database.read() as session:
+        access.require(session, principal, project_id, Permission.VIEW)
+        rows = session.exec(query.order_by(col(Run.id).desc()).limit(limit))
+        return [view_run(run) for run in rows]
+
+
+def list_run_errors(
+    app: AppContext,
+    principal: Principal,
+    run_id: int,
+    *,
+    after: int = 0,
+    limit: int = 100,
+) -> list[RunErrorView]:
+    """What went wrong in a run, object by object; `after` is the last id seen."""
+    with app.database.read() as session:
+        run = _load(session, run_id)
+        access.require(session, principal, run.project_id, Permission.VIEW)
+        query = (
+            select(RunError)
+            .where(RunError.run_id == run_id, col(RunError.id) > after)
+            .order_by(col(RunError.id))
+            .limit(limit)
+        )
+        shown = set(RunErrorView.__slots__)
+        return [
+            RunErrorView(**error.model_dump(include=shown))
+            for error in session.exec(query)
+        ]
+
+
+def announce_end(app: AppContext, run: RunView) -> None:
+    """Tell the observers that a run reached an end state; after the commit."""
+    event = RunFinished(
+        run_id=run.id,
+        storage_id=run.storage_id,
+        project_id=run.project_id,
+        kind=run.kind,
+        state=run.state,
+        counts=run.counts,
+    )
+    app.catalog.notify("after_run_finished", event)
+
+
+def view_run(run: Run) -> RunView:
+    """The plain values of a run's row."""
+    return RunView(**run.model_dump(include=set(RunView.__slots__)))
+
+
+def _load(session: Session, run_id: int, *, is_locked: bool = False) -> Run:
+    run = session.get(Run, run_id, with_for_update=is_locked or None)
+    if run is None:
+        raise NotFound(f"Run {run_id} does not exist.", field="run")
+    return run

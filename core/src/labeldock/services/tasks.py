@@ -1,0 +1,281 @@
+"""Tasks: made by hand or by an import, listed, read, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlmodel import Session, col, delete, func, select, update
+
+from labeldock.contract.errors import InvalidInput, NotFound
+from labeldock.contract.observers import TasksCreated
+from labeldock.db.tables import (
+    NO_ROW,
+    Annotation,
+    ImportLink,
+    Prediction,
+    Project,
+    Task,
+    utc_now,
+)
+from labeldock.services import access, projects
+from labeldock.services.access import Permission, Principal
+from labeldock.services.annotations import (
+    AnnotationView,
+    PredictionView,
+    view_annotation,
+    view_prediction,
+)
+from labeldock.services.context import AppContext
+
+UNDEFINED_KEY: Final = "$undefined$"
+"""The data key of a task made from an object, until the label config names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A task as it is shown, its data as stored (URIs unresolved)."""
+
+    id: int
+    project_id: int
+    inner_id: int
+    data: Any
+    meta: Any
+    overlap: int
+    allow_skip: bool
+    is_labeled: bool
+    total_annotations: int
+    cancelled_annotations: int
+    total_predictions: int
+    created_at: datetime
+    updated_at: datetime
+    updated_by_id: int | None
+    storage_id: int | None
+    key: str | None
+    row_index: int | None
+    annotations: tuple[AnnotationView, ...] = ()
+    predictions: tuple[PredictionView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """Which tasks of a project, from where, how many."""
+
+    project_id: int
+    offset: int = 0
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """Some tasks and the totals of the project."""
+
+    tasks: list[TaskView]
+    total: int
+    total_annotations: int
+    total_predictions: int
+
+
+def create_task(
+    app: AppContext, principal: Principal, project_id: int, data: Any
+) -> TaskView:
+    """Add one task.
+
+    Raises:
+        InvalidInput: the data is neither an object nor a list.
+    """
+    if not isinstance(data, dict | list) or not data:
+        raise InvalidInput(
+            "Task data must be a JSON object or list.",
+            field="data",
+            remedy='Give an object such as {"image": "..."}.',
+        )
+    with app.database.write() as session:
+        access.require(session, principal, project_id, Permission.MANAGE)
+        task = Task(project_id=project_id, inner_id=0, data=data)
+        task.overlap = projects.load_project(session, project_id).maximum_annotations
+        task.updated_by_id = principal.user_id
+        session.add(task)
+        session.flush()
+        task.inner_id = _count_task(session, project_id)
+        session.flush()
+        view = _view_many(session, [task])[0]
+    event = TasksCreated(project_id, (view.id,), None)
+    app.catalog.notify("after_tasks_created", event)
+    return view
+
+
+def _count_task(session: Session, project_id: int) -> int:
+    numbered = session.execute(
+        update(Project)
+        .where(col(Project.id) == project_id)
+        .values(
+            next_inner_id=col(Project.next_inner_id) + 1,
+            task_number=col(Project.task_number) + 1,
+        )
+        .returning(col(Project.next_inner_id))
+    )
+    return int(numbered.scalar_one()) - 1
+
+
+def list_tasks(app: AppContext, principal: Principal, query: TaskQuery) -> TaskPage:
+    """One page of a project's tasks, in their order, with annotations."""
+    with app.database.read() as session:
+        access.require(session, principal, query.project_id, Permission.VIEW)
+        project = projects.load_project(session, query.project_id)
+        page = (
+            select(Task)
+            .where(Task.project_id == query.project_id)
+            .order_by(col(Task.inner_id))
+            .offset(query.offset)
+            .limit(query.limit)
+        )
+        return TaskPage(
+            tasks=_view_many(session, list(session.exec(page))),
+            total=project.task_number,
+            total_annotations=project.total_annotations_number,
+            total_predictions=project.total_predictions_number,
+        )
+
+
+def get_task(app: AppContext, principal: Principal, task_id: int) -> TaskView:
+    """One task with its annotations and predictions.
+
+    Raises:
+        NotFound, NotAllowed: as they say.
+    """
+    with app.database.read() as session:
+        task = load_task(session, principal, task_id, Permission.VIEW)
+        return _view_many(session, [task])[0]
+
+
+def load_task(
+    session: Session, principal: Principal, task_id: int, permission: Permission
+) -> Task:
+    """The row of a task, once it is clear that the caller may touch it."""
+    task = session.get(Task, task_id)
+    if task is None:
+        raise NotFound(f"Task {task_id} does not exist.", field="task")
+    access.require(session, principal, task.project_id, permission)
+    return task
+
+
+def update_task(
+    app: AppContext, principal: Principal, task_id: int, values: Mapping[str, Any]
+) -> TaskView:
+    """Change a task's data or meta.
+
+    Raises:
+        InvalidInput: the data is neither an object nor a list.
+    """
+    with app.database.write() as session:
+        task = load_task(session, principal, task_id, Permission.MANAGE)
+        if "data" in values and not isinstance(values["data"], dict | list):
+            raise InvalidInput("Task data must be a JSON object or list.", field="data")
+        for name in ("data", "meta"):
+            if name in values:
+                setattr(task, name, values[name])
+        task.version = Task.version + 1  # by the database: annotations count it too
+        task.updated_at = utc_now()
+        task.updated_by_id = principal.user_id
+        session.flush()
+        return _view_many(session, [task])[0]
+
+
+def delete_task(app: AppContext, principal: Principal, task_id: int) -> None:
+    """Remove a task. Its object is imported again once all its tasks are gone."""
+
+    def use_case(session: Session) -> None:
+        task = load_task(session, principal, task_id, Permission.MANAGE)
+        session.execute(delete(Task).where(col(Task.id) == task_id))
+        _recount(session, task.project_id)
+
+    app.database.transact(use_case)
+
+
+def delete_all_tasks(app: AppContext, principal: Principal, project_id: int) -> None:
+    """Remove every task of a project."""
+
+    def use_case(session: Session) -> None:
+        access.require(session, principal, project_id, Permission.MANAGE)
+        session.execute(delete(Task).where(col(Task.project_id) == project_id))
+        _recount(session, project_id)
+
+    app.database.transact(use_case)
+
+
+def _recount(session: Session, project_id: int) -> None:
+    """Count anew. Who adds to the counters meanwhile waits, and then adds to these."""
+    project = select(Project.id).where(Project.id == project_id)
+    session.exec(project.with_for_update(key_share=True)).one()
+    sums = session.exec(
+        select(
+            func.count(col(Task.id)),
+            func.coalesce(func.sum(col(Task.total_annotations)), 0),
+            func.coalesce(func.sum(col(Task.total_predictions)), 0),
+        ).where(Task.project_id == project_id)
+    ).one()
+    finished = select(func.count(col(Task.id))).where(
+        Task.project_id == project_id, Task.is_labeled
+    )
+    session.execute(
+        update(Project)
+        .where(col(Project.id) == project_id)
+        .values(
+            task_number=sums[0],
+            total_annotations_number=sums[1],
+            total_predictions_number=sums[2],
+            finished_task_number=finished.scalar_subquery(),
+        )
+    )
+
+
+def _view_many(session: Session, tasks: list[Task]) -> list[TaskView]:
+    ids = [task.id for task in tasks]
+    links = _group(session, ImportLink, ids)
+    annotations = _group(session, Annotation, ids)
+    predictions = _group(session, Prediction, ids)
+    return [
+        _view(
+            task,
+            next(iter(links.get(task.id, ())), None),
+            tuple(map(view_annotation, annotations.get(task.id, ()))),
+            tuple(map(view_prediction, predictions.get(task.id, ()))),
+        )
+        for task in tasks
+    ]
+
+
+def _group(session: Session, table: Any, ids: Iterable[int]) -> dict[int, list[Any]]:
+    """Rows of a table that belong to tasks, by task and in order."""
+    query = select(table).where(table.task_id.in_(ids)).order_by(table.id)
+    grouped: dict[int, list[Any]] = {}
+    for row in session.exec(query):
+        grouped.setdefault(row.task_id, []).append(row)
+    return grouped
+
+
+def _view(
+    task: Task,
+    link: ImportLink | None,
+    annotations: tuple[AnnotationView, ...],
+    predictions: tuple[PredictionView, ...],
+) -> TaskView:
+    has_row = link is not None and link.row_index != NO_ROW
+    return TaskView(
+        **{name: getattr(task, name) for name in _SHOWN},
+        storage_id=link.storage_id if link else None,
+        key=link.key if link else None,
+        row_index=link.row_index if link and has_row else None,
+        annotations=annotations,
+        predictions=predictions,
+    )
+
+
+_SHOWN: Final = tuple(
+    name
+    for name in TaskView.__slots__
+    if name not in {"storage_id", "key", "row_index", "annotations", "predictions"}
+)

@@ -1,0 +1,143 @@
+"""Do the work of runs: slices by kind, failures by type, whole runs in a terminal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+from sqlmodel import Session
+
+from labeldock.contract.errors import LabeldockError, NotFound
+from labeldock.db.tables import Run
+from labeldock.services import leases, runs
+from labeldock.services.context import AppContext
+from labeldock.services.exporting.export import export_slice
+from labeldock.services.importing.walk import import_slice
+from labeldock.services.leases import Lease, LeaseLost
+from labeldock.services.runs import RunView
+from labeldock.telemetry import correlate
+
+_WORK: Final[Mapping[str, Callable[[AppContext, Lease], bool]]] = {
+    "import": import_slice,
+    "export": export_slice,
+}
+_WAIT_SECONDS: Final = 0.2
+_log = structlog.get_logger(__name__)
+
+
+class UnexpectedError(LabeldockError):
+    """A fault of Labeldock itself; the log has it under the correlation id."""
+
+    code = "internal_error"
+
+
+def work_slice(
+    app: AppContext, lease: Lease, ending: threading.Event | None = None
+) -> bool:
+    """Do one slice of a run that is held; whether it wants another one right away.
+
+    It ends early, and hands the run back, once `ending` is set.
+
+    Whatever goes wrong ends up on the run's row: a failure that may pass queues it
+    again with backoff, another one ends it. A lost lease ends the slice in silence,
+    since the run is in other hands.
+    """
+    lease.ending = ending or lease.ending
+    with correlate(run_id=lease.run_id, storage_id=lease.storage_id):
+        try:
+            with leases.heartbeat(app, lease):
+                return not _WORK[lease.kind](app, lease)
+        except LeaseLost:
+            _log.info("lease_lost")
+        except LabeldockError as error:
+            _note_failure(app, lease, error)
+        except Exception:  # noqa: BLE001  the job boundary: the run's row says so
+            _log.exception("run_crashed")
+            unexpected = UnexpectedError(
+                "Something went wrong inside Labeldock.",
+                remedy="Look in the log under the correlation id.",
+            )
+            _settle(app, lease, unexpected, may_pass=True)
+        return False
+
+
+def _note_failure(app: AppContext, lease: Lease, error: LabeldockError) -> None:
+    _log.warning("run_interrupted", code=error.code, reason=error.message)
+    _settle(app, lease, error, may_pass=error.retryable)
+
+
+def _settle(
+    app: AppContext, lease: Lease, error: LabeldockError, *, may_pass: bool
+) -> None:
+    try:
+        if may_pass:
+            leases.postpone(app, lease, error)
+            return
+        problem = leases.describe_problem(error)
+        leases.finish(app, lease, "failed", problem=problem)
+    except LeaseLost:
+        _log.info("lease_lost")
+
+
+def run_until_done(
+    app: AppContext,
+    run_id: int,
+    *,
+    owner: str,
+    on_progress: Callable[[RunView], None] | None = None,
+    ending: threading.Event | None = None,
+) -> RunView:
+    """Work on a run in this thread until it has ended; wait while others hold it.
+
+    Once `ending` is set, and on KeyboardInterrupt, the run is handed back, to be taken
+    up from its checkpoint. The event is the better way: an exception that strikes
+    anywhere may also strike where a lock changes hands.
+
+    Args:
+        app: the parts.
+        run_id: the run.
+        owner: name of the worker, for people.
+        on_progress: called with the run whenever it may have moved.
+        ending: set when the work is to stop; the run given back is still active then.
+
+    Raises:
+        NotFound: there is no such run (any more).
+    """
+    ending = ending or threading.Event()
+    while True:
+        lease = leases.claim_run(app, owner, run_id)
+        if lease is not None:
+            _work_interruptibly(app, lease, ending)
+        view = _look(app, run_id)
+        if on_progress is not None:
+            on_progress(view)
+        if not view.is_active or ending.is_set():
+            return view
+        if lease is None:
+            leases.reap_lost_runs(app)
+            ending.wait(_WAIT_SECONDS)
+
+
+def _work_interruptibly(app: AppContext, lease: Lease, ending: threading.Event) -> None:
+    try:
+        work_slice(app, lease, ending)
+    except KeyboardInterrupt:
+        try:
+            leases.hand_back(app, lease)
+        except LeaseLost:
+            _log.info("lease_lost")
+        raise
+
+
+def _look(app: AppContext, run_id: int) -> RunView:
+    with app.database.read() as session:
+        return runs.view_run(_load(session, run_id))
+
+
+def _load(session: Session, run_id: int) -> Run:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"Run {run_id} does not exist.", field="run")
+    return run

@@ -1,0 +1,3 @@
+"""The Starlette application: API, console, media."""
+
+from __future__ import annotations

@@ -1,0 +1,120 @@
+"""Who asks: a token, or a browser's session cookie.
+
+A route needs a login unless its endpoint is marked `public`. A cookie is sent by the
+browser whoever made the page, so what changes something must come from our own pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from labeldock.contract.errors import NotAllowed, NotAuthenticated
+from labeldock.services import access
+from labeldock.services.access import Principal
+from labeldock.web import sessions
+from labeldock.web.context import context_of
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+
+_PUBLIC: Final = "labeldock_public"
+_SCHEMES: Final = {"token", "bearer"}
+_SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
+_OWN_SITES: Final = {"same-origin", "none"}  # "none": typed or reloaded by the user
+
+
+def public(endpoint: EndpointT) -> EndpointT:
+    """Mark an endpoint that answers without a login."""
+    setattr(endpoint, _PUBLIC, True)
+    return endpoint
+
+
+def is_public(route: BaseRoute) -> bool:
+    """Whether a route answers without a login."""
+    return getattr(getattr(route, "endpoint", None), _PUBLIC, False)
+
+
+def require_login(route: Route) -> Route:
+    """Put the login before a route, unless its endpoint is public."""
+    if not is_public(route):
+        route.app = LoginRequired(route.app)
+    return route
+
+
+class LoginRequired:
+    """Lets a request through once it is known who asks."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before an endpoint."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find out, or raise NotAuthenticated."""
+        request = Request(scope)
+        context = context_of(request)
+        context.user = await identify(request)
+        await self._app(scope, receive, send)
+
+
+async def identify(request: Request) -> Principal:
+    """Who asks; from memory if they asked within the last second.
+
+    Raises:
+        NotAuthenticated: no credentials, or none that are valid.
+        NotAllowed: a foreign page sent the cookie.
+    """
+    context = context_of(request)
+    token = read_token(request)
+    if token is not None:
+        load = partial(access.authenticate, context.app, token)
+        return await context.callers.find(f"token {token}", load)
+    cookie = request.cookies.get(sessions.COOKIE, "")
+    user_id = sessions.read_session(context.app.vault, cookie)
+    if user_id is None:
+        raise NotAuthenticated("Authentication credentials were not provided.")
+    if request.method not in _SAFE_METHODS:
+        ensure_own_page(request)
+    context.uses_cookie = True
+    load = partial(access.load_user, context.app, user_id)
+    return await context.callers.find(f"user {user_id}", load)
+
+
+def read_token(request: Request) -> str | None:
+    """The personal token of a request, if it brings one."""
+    header = request.headers.get("authorization", "")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() not in _SCHEMES:
+        return request.headers.get("x-api-key") or None
+    if not token.strip() or " " in token.strip():
+        raise NotAuthenticated("Invalid token header.")
+    return token.strip()
+
+
+def ensure_own_page(request: Request) -> None:
+    """Check that the request was sent by a page of ours.
+
+    Raises:
+        NotAllowed: it was not, or the browser does not say.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site in _OWN_SITES:
+        return
+    origin = request.headers.get("origin")
+    if site is None and origin and _is_own_origin(request, origin):
+        return
+    raise NotAllowed(
+        "The request did not come from a page of this site.",
+        remedy="Reload the page and try again; scripts send a token instead.",
+    )
+
+
+def _is_own_origin(request: Request, origin: str) -> bool:
+    public_url = context_of(request).app.settings.public_url
+    own = {request.headers.get("host", ""), urlsplit(public_url).netloc} - {""}
+    return urlsplit(origin).netloc in own

@@ -1,0 +1,58 @@
+"""Request bodies, read: JSON, forms and multipart forms are told apart here alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from labeldock.contract.errors import InvalidInput
+
+_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+
+async def read_body(request: Request) -> Any:  # whatever JSON knows
+    """The body as JSON values; an empty one is an empty object.
+
+    Raises:
+        InvalidInput: it is not what its content type says.
+        HTTPException: the content type is another one (415), or the body too large.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in _FORMS:
+        return await read_form(request)
+    raw = await request.body()
+    if not raw.strip():
+        return {}
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise HTTPException(415, f'Unsupported media type "{kind}" in request.')
+    return parse_json(raw)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form; of a field given twice, the last one."""
+    async with request.form() as form:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                raise InvalidInput("Files are not accepted here.", field=name)
+        return {k: v for k, v in form.multi_items() if isinstance(v, str)}
+
+
+def parse_json(raw: bytes | str, field: str | None = None) -> Any:  # as in read_body
+    """JSON values from text.
+
+    Raises:
+        InvalidInput: it is not JSON; says where.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidInput(
+            f"JSON parse error: {error.msg.partition(':')[0]} ({where})",
+            field=field,
+            remedy="Send valid JSON, encoded as UTF-8.",
+        ) from None

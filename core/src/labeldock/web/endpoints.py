@@ -1,0 +1,118 @@
+"""From a plain function to a route of the API.
+
+An endpoint is a function from a `Call` to a response. It runs in a thread, since the
+services block; the body has been read and parsed by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from labeldock.contract.errors import InvalidInput, NotFound
+from labeldock.services.access import Principal
+from labeldock.services.context import AppContext
+from labeldock.web.authentication import public
+from labeldock.web.bodies import read_body
+from labeldock.web.context import context_of
+from labeldock.web.fields import LARGEST_ID, parse_boolean, parse_integer
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, read: who asks, for what, with which values."""
+
+    request: Request
+    body: Any  # whatever JSON knows
+
+    @property
+    def app(self) -> AppContext:
+        """The parts that services work with."""
+        return context_of(self.request).app
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return context_of(self.request).principal
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The body's fields.
+
+        Raises:
+            InvalidInput: the body is not an object, or a text has a U+0000 in it,
+                which not every database can hold.
+        """
+        if not isinstance(self.body, dict):
+            kind = type(self.body).__name__
+            raise InvalidInput(f"Invalid data: expected a JSON object, not a {kind}.")
+        for name, value in self.body.items():
+            if isinstance(value, str) and "\0" in value:
+                raise InvalidInput("Null characters are not allowed.", field=name)
+        return self.body
+
+    def path_id(self, name: str = "id") -> int:
+        """A number of the path.
+
+        Raises:
+            NotFound: no row can have such a number.
+        """
+        number = int(self.request.path_params[name])
+        if number > LARGEST_ID:
+            raise NotFound("Not found.")
+        return number
+
+    def query_text(self, name: str) -> str | None:
+        """A parameter of the query, None if it is left out or empty."""
+        return self.request.query_params.get(name, "").strip() or None
+
+    def query_integer(self, name: str) -> int | None:
+        """A number of the query."""
+        text = self.query_text(name)
+        return None if text is None else parse_integer(text, name)
+
+    def query_boolean(self, name: str, *, default: bool) -> bool:
+        """A truth value of the query."""
+        text = self.query_text(name)
+        return default if text is None else parse_boolean(text, name)
+
+
+Endpoint = Callable[[Call], Response]
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def build_route(path: str, **endpoints: Endpoint) -> Route:
+    """One path and its endpoint per method: `build_route("/api/x", GET=list_x)`."""
+
+    async def answer(request: Request) -> Response:
+        return await _run(endpoints, request)
+
+    # The route takes every method, so that a wrong one is told from a wrong path even
+    # where a more general path follows in the table.
+    return Route(path, answer, methods=_METHODS, name=path)
+
+
+def build_public_route(path: str, **endpoints: Endpoint) -> Route:
+    """The same for what answers without a login."""
+    route = build_route(path, **endpoints)
+    public(route.endpoint)
+    return route
+
+
+async def _run(endpoints: Mapping[str, Endpoint], request: Request) -> Response:
+    method = "GET" if request.method == "HEAD" else request.method
+    if method not in endpoints:
+        raise HTTPException(
+            405,
+            f'Method "{request.method}" not allowed.',
+            headers={"Allow": ", ".join(endpoints)},
+        )
+    body = {} if method == "GET" else await read_body(request)
+    return await run_in_threadpool(endpoints[method], Call(request, body))

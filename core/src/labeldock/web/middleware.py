@@ -1,0 +1,132 @@
+"""What happens to every request before and after the endpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from labeldock import telemetry
+from labeldock.services.context import AppContext
+from labeldock.web.callers import CallerCache
+from labeldock.web.context import RequestContext, set_context
+
+MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+CORRELATION_HEADER: Final = "X-Correlation-Id"
+API_PREFIX: Final = "/api/"
+_CORRELATION_ID: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+
+
+class ContextMiddleware:
+    """Gives each request its context, and its id to the log and to the client."""
+
+    def __init__(self, app: ASGIApp, parts: AppContext) -> None:
+        """Keep what endpoints work with."""
+        self._app = app
+        self._parts = parts
+        self._callers = CallerCache()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(CORRELATION_HEADER, "")
+        is_usable = _CORRELATION_ID.fullmatch(given)
+        with telemetry.correlate(given if is_usable else None) as correlation_id:
+            context = RequestContext(self._parts, self._callers, correlation_id)
+            set_context(HTTPConnection(scope), context)
+            headers = {CORRELATION_HEADER: correlation_id}
+            await self._app(scope, receive, _add_headers(send, headers))
+
+
+# Pictures and recordings come from whatever host a bucket has, by redirect; scripts
+# come from nowhere, since there are none.
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data: http: https:; "
+    "media-src 'self' http: https:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+SECURITY_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class SecurityHeaders:
+    """Tells browsers what not to do; an endpoint may be stricter."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before the application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        await self._app(scope, receive, _add_headers(send, SECURITY_HEADERS))
+
+
+def _add_headers(send: Send, headers: Mapping[str, str]) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = MutableHeaders(scope=message)
+            for name, value in headers.items():
+                present.setdefault(name, value)
+        await send(message)
+
+    return send_with_headers
+
+
+class BodyLimit:
+    """Refuses a body that is too large, announced or not, before it is in memory."""
+
+    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
+        """Stand before the application."""
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdecimal() and int(announced) > self._limit:
+            raise self._refuse()
+        received = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._limit:
+                raise self._refuse()
+            return message
+
+        await self._app(scope, receive_within_limit, send)
+
+    def _refuse(self) -> HTTPException:
+        size = f"{self._limit // 1024**2} MiB"
+        return HTTPException(413, f"The request body is larger than {size}.")
+
+
+class SlashRule:
+    """Lets every path of the API be written with or without a slash at its end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before the router, whose API paths have none."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        path = scope.get("path", "")
+        if path.startswith(API_PREFIX) and path.endswith("/"):
+            scope["path"] = path.removesuffix("/")
+        await self._app(scope, receive, send)

@@ -1,0 +1,84 @@
+"""`labeldock doctor` says what is wrong and what to do, and changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.servers.process import free_port
+from tests.system.terminal import Terminal
+
+
+@pytest.fixture
+def terminal(home, folder):
+    return Terminal(home, folder)
+
+
+def levels(findings):
+    return {finding["check"]: finding["level"] for finding in findings}
+
+
+def test_a_sound_installation_passes(terminal, folder):
+    findings = terminal.ask("doctor")
+
+    found = levels(findings)
+    assert found["plug-in local"] == found["schema"] == found["users"] == "ok"
+    assert found["clock"] == found["broker"] == found["secret key"] == "ok"
+    assert str(folder) in [finding["message"] for finding in findings]
+    assert "fail" not in found.values()
+
+
+def test_nothing_is_made_by_looking(tmp_path):
+    home = tmp_path / "home"
+
+    printed = Terminal(home).run("doctor").stdout
+
+    assert "ok    database: SQLite; will be made at first use" in printed
+    assert "warn  local roots: No folder may be connected." in printed
+    assert not home.exists()
+
+
+def test_what_cannot_be_reached_fails_with_a_remedy(terminal):
+    broker = f"redis://:geheim@127.0.0.1:{free_port()}/0"
+    database = f"postgresql://me:geheim@127.0.0.1:{free_port()}/labels"
+    places = {"LABELDOCK_BROKER_URL": broker, "LABELDOCK_DATABASE_URL": database}
+
+    findings = terminal.ask("doctor", code=1, **places)
+
+    failed = {f["check"]: f["remedy"] for f in findings if f["level"] == "fail"}
+    assert set(failed) == {"broker", "database", "secret key"}
+    assert "LABELDOCK_DATABASE_URL" in failed["database"]
+    assert "LABELDOCK_BROKER_URL" in failed["broker"]
+    assert "secrets.token_urlsafe" in failed["secret key"]
+    assert "geheim" not in str(findings)
+
+
+def test_an_old_schema_of_a_shared_database_fails(terminal, postgres_url):
+    shared = {"LABELDOCK_DATABASE_URL": postgres_url, "LABELDOCK_SECRET_KEY": "k" * 32}
+
+    before = terminal.ask("doctor", code=1, **shared)
+    terminal.run("migrate", **shared)
+    after = terminal.ask("doctor", **shared)
+
+    assert levels(before)["schema"] == "fail"
+    assert levels(after)["schema"] == "ok"
+    assert levels(after)["users"] == "warn"
+
+
+def test_a_setting_that_is_wrong_ends_the_report(terminal):
+    printed = terminal.run("doctor", code=1, LABELDOCK_WORKER_THREADS="0").stdout
+
+    assert printed.startswith("fail  settings: LABELDOCK_WORKER_THREADS")
+
+
+def test_a_home_that_is_a_file_or_open_to_others_is_found(terminal, tmp_path):
+    (terminal.home / "secret.key").chmod(0o644)
+    (tmp_path / "file").touch()
+
+    open_key = terminal.run("doctor").stdout
+    all_of_it = terminal.run("doctor", code=1, LABELDOCK_LOCAL_ROOTS=str(tmp_path))
+    no_home = terminal.run("doctor", code=1, LABELDOCK_HOME=str(tmp_path / "file"))
+
+    assert "warn  secret key: " in open_key
+    assert "chmod 600" in open_key
+    assert "fail  home: " in no_home.stdout
+    assert "contains LABELDOCK_HOME" in all_of_it.stdout

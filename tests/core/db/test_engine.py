@@ -141,6 +141,15 @@ def test_writers_come_in_the_order_in_which_they_asked():
     assert order == list(range(8))
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises, even where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_writer_that_is_interrupted_while_waiting_leaves_the_queue():
     lock, main = FirstComeLock(), threading.main_thread().ident
     entered, go_on = threading.Event(), threading.Event()

@@ -41,9 +41,10 @@ def test_a_planted_fault_is_noticed(pytester, name):
     scenario = PLANTED[name].scenario.lower()
 
     result = pytester.runpytest_inprocess(
-        "-k", f"test_{scenario}_", "-p", "no:cacheprovider", *QUIET
+        "-k", f"test_{scenario}_", "-p", "no:cacheprovider", "-o", "timeout=30", *QUIET
     )
 
+    result.stdout.no_fnmatch_line("*Timeout*>30*")  # seen, and not by waiting for it
     result.assert_outcomes(failed=1, deselected=len(list_all()) - 1)
 
 

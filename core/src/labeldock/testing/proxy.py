@@ -205,21 +205,30 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, proxy: FaultProxy) -> None:
         self.proxy = proxy
         self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._is_closing = False
         super().__init__(("127.0.0.1", 0), _Connection)
 
     @contextlib.contextmanager
     def track(self, connection: socket.socket) -> Iterator[socket.socket]:
         """Shut a connection when the server is closed, whoever waits on it."""
-        self._open.add(connection)
+        with self._lock:
+            self._open.add(connection)
+            is_late = self._is_closing
+        if is_late:  # accepted before the end, and missed by what shut the others
+            _shut(connection)
         try:
             yield connection
         finally:
-            self._open.discard(connection)
+            with self._lock:
+                self._open.discard(connection)
 
     def close_connections(self) -> None:
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._is_closing = True
+            connections = list(self._open)
+        for connection in connections:
+            _shut(connection)
 
     def shutdown_request(self, request: Any) -> None:  # as in the base class
         """Close it alone: an orderly end before would make a reset impossible."""
@@ -227,6 +236,11 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # as there
         """Nothing: clients go away here all the time."""
+
+
+def _shut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Connection(socketserver.StreamRequestHandler):

@@ -14,10 +14,12 @@ from bench.report import Report
 
 BENCHES = {
     "import": "bench.imports",
+    "export": "bench.exports",
     "bulk": "bench.bulk",
     "runs": "bench.runs",
     "startup": "bench.startup",
     "providers": "bench.providers",
+    "media": "bench.media",
 }
 
 

@@ -1,4 +1,4 @@
-"""First imports, second syncs and memory, against the bare loop on the same folder."""
+"""First imports, second syncs, task files, memory, each against the bare loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import memory
+from bench import memory, partitions, resync, task_files
 from bench.bare import (
     copy_bare,
     import_bare,
@@ -23,7 +23,7 @@ from bench.timing import alternate, measure
 from bench.trees import make_deep, make_flat, temporary_folder
 
 ROUNDS = 3
-LEAST_RATIO = 1 / 3
+LEAST_RATIO = 0.5
 _numbers = count()
 
 
@@ -41,6 +41,9 @@ def run(report: Report, *, is_quick: bool) -> None:
             measured.compare_sqlite(folder)
             if server is not None:
                 measured.compare_postgres(folder, server)
+    resync.run(report, is_quick=is_quick)
+    task_files.run(report, is_quick=is_quick)
+    partitions.run(report, is_quick=is_quick)
     memory.run(report, is_quick=is_quick)
 
 

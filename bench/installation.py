@@ -19,7 +19,7 @@ from labeldock.services.storage_fields import StorageDraft
 from labeldock.services.working import run_until_done
 from labeldock.settings import SETTINGS_FILE, Settings
 
-_KEY = "only-for-measuring-never-for-secrets"
+SECRET_KEY = "only-for-measuring-never-for-secrets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def opened_installation(
     """An installation of its own in the home folder, SQLite without a URL."""
     home.mkdir(parents=True)
     (home / SETTINGS_FILE).write_text(f"LABELDOCK_LOCAL_ROOTS={roots}\n")
-    settings = Settings(home=home, database_url=database_url, secret_key=_KEY)
+    settings = Settings(home=home, database_url=database_url, secret_key=SECRET_KEY)
     _prepare_database(settings.effective_database_url)
     app = open_context(settings)
     try:

@@ -1,24 +1,28 @@
-"""A small server of objects that it makes up, for S3 and for Azure Blob Storage.
+"""A small server of objects that it makes up, for S3, Azure Blob Storage and GCS.
 
 It believes everybody, keeps nothing, and is quick, so that what a client costs shows:
 
     python -m bench.object_server [--delay SECONDS]     prints its address
 
 GET and HEAD of `/CONTAINER/NUMBER-SIZE` answer with an object of so many bytes, ranges
-too; GET of `/CONTAINER` lists `--count` of them; PUT and DELETE succeed. Below
-`/silent/` it never answers. It runs as a process of its own: in the client's, both
-would take turns.
+too; GET of `/CONTAINER` lists `--count` of them; PUT and DELETE succeed. Objects whose
+keys begin with `silent/` are never answered, those below `stalled/` stop after half of
+their bytes, those below `tasks/` hold a task as JSON. It runs as a process of its own:
+in the client's, both would take turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import functools
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 BLOCK = memoryview(bytes(2**20))
@@ -26,6 +30,9 @@ ETAG = '"0x8DC0FFEE0000000"'
 MODIFIED = "Sat, 21 Nov 2026 10:00:00 GMT"
 SIZE = re.compile(r"/.+/.*-(\d+)")
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+GCS_DOWNLOAD = "/download/storage/"
+GCS_TOKEN = "/token"
+TOKEN = b'{"access_token": "bench", "expires_in": 3600, "token_type": "Bearer"}'
 
 
 class ObjectServer:
@@ -52,24 +59,28 @@ class ObjectServer:
         method, target, _ = head.split("\r\n", 1)[0].split(" ")
         fields = _parse_fields(head)
         await _drop_body(fields, reader, writer)
-        if "/silent/" in target:
+        url = urlsplit(target)
+        path = unquote(url.path)
+        if "/silent/" in path:
             await asyncio.sleep(3600)
         if self._delay:
             await asyncio.sleep(self._delay)
-        url = urlsplit(target)
-        found = SIZE.fullmatch(unquote(url.path))
-        if method in {"PUT", "POST", "DELETE"}:
+        found = SIZE.fullmatch(path)
+        if path == GCS_TOKEN:
+            _write(writer, "application/json", TOKEN)
+        elif method in {"PUT", "POST", "DELETE"}:
             _write_head(writer, 201 if method == "PUT" else 204, {"ETag": ETAG})
         elif found is None:
             self._list(url.query, writer)
         else:
-            await _send(method, int(found[1]), fields, writer)
+            await _send(_Asked(method, path, int(found[1])), fields, writer)
         await writer.drain()
 
     def _list(self, query: str, writer: asyncio.StreamWriter) -> None:
         asked = {name: values[0] for name, values in parse_qs(query).items()}
         start = asked.get("start-after", asked.get("continuation-token", ""))
-        names = [name for name in self._names if name > start]
+        folder = asked.get("prefix", "")
+        names = [folder + name for name in self._names if folder + name > start]
         limit = int(asked.get("max-keys", "1000"))
         entries = "".join(
             f"<Contents><Key>{name}</Key><Size>{name.split('-')[1]}</Size>"
@@ -84,9 +95,15 @@ class ObjectServer:
             f"<NextContinuationToken>{last}</NextContinuationToken>{entries}"
             "</ListBucketResult>"
         ).encode()
-        headers = {"Content-Type": "application/xml", "Content-Length": str(len(body))}
-        _write_head(writer, 200, headers)
-        writer.write(body)
+        _write(writer, "application/xml", body)
+
+
+class _Asked(NamedTuple):
+    """An object that is asked for."""
+
+    method: str
+    path: str
+    size: int
 
 
 def _parse_fields(head: str) -> dict[str, str]:
@@ -107,10 +124,10 @@ async def _drop_body(
 
 
 async def _send(
-    method: str, size: int, fields: Mapping[str, str], writer: asyncio.StreamWriter
+    asked: _Asked, fields: Mapping[str, str], writer: asyncio.StreamWriter
 ) -> None:
-    asked = RANGE.fullmatch(fields.get("x-ms-range", fields.get("range", "")))
-    first, last = _resolve(asked, size) if asked else (0, size - 1)
+    part = RANGE.fullmatch(fields.get("x-ms-range", fields.get("range", "")))
+    first, last = _resolve(part, asked.size) if part else (0, asked.size - 1)
     length = last - first + 1
     headers = {
         "ETag": ETAG,
@@ -119,22 +136,63 @@ async def _send(
         "Content-Length": str(length),
         "x-ms-blob-type": "BlockBlob",
     }
-    if asked:
-        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-    _write_head(writer, 206 if asked else 200, headers)
-    if method == "HEAD":
+    if part:
+        headers["Content-Range"] = f"bytes {first}-{last}/{asked.size}"
+    if asked.path.startswith(GCS_DOWNLOAD):
+        headers |= _build_gcs_headers(asked.size)
+    _write_head(writer, 206 if part else 200, headers)
+    if asked.method == "HEAD":
         return
-    while length:
-        block = BLOCK[:length]
+    if "/tasks/" in asked.path:
+        writer.write(make_task(asked.size)[first : last + 1])
+        return
+    await _send_zeros(writer, length // 2 if "/stalled/" in asked.path else length)
+    if "/stalled/" in asked.path:
+        await asyncio.sleep(3600)
+
+
+@functools.cache
+def make_task(size: int) -> bytes:
+    """A task of so many bytes."""
+    text = b'{"data": {"text": "%s"}}'
+    return text % (b"x" * (size - len(text) + 2))
+
+
+async def _send_zeros(writer: asyncio.StreamWriter, length: int) -> None:
+    left = length
+    while left:
+        block = BLOCK[:left]
         writer.write(block)
         await writer.drain()
-        length -= len(block)
+        left -= len(block)
+
+
+@functools.cache
+def _build_gcs_headers(size: int) -> dict[str, str]:
+    """With the checksum that its clients compare, as they do with Google's."""
+    import google_crc32c
+
+    whole, rest = divmod(size, len(BLOCK))
+    checksum = google_crc32c.Checksum()
+    for block in (*[BLOCK] * whole, BLOCK[:rest]):
+        checksum.update(bytes(block))
+    return {
+        "X-Goog-Generation": "1",
+        "X-Goog-Stored-Content-Encoding": "identity",
+        "X-Goog-Stored-Content-Length": str(size),
+        "X-Goog-Hash": f"crc32c={base64.b64encode(checksum.digest()).decode()}",
+    }
 
 
 def _resolve(asked: re.Match[str], size: int) -> tuple[int, int]:
     if not asked[1]:
         return max(0, size - int(asked[2])), size - 1
     return int(asked[1]), min(int(asked[2] or size), size - 1)
+
+
+def _write(writer: asyncio.StreamWriter, kind: str, body: bytes) -> None:
+    _write_head(writer, 200, {"Content-Type": kind, "Content-Length": str(len(body))})
+    writer.write(body)
 
 
 def _write_head(

@@ -8,13 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from labeldock.contract.values import Purpose
-from labeldock.db.tables import ACTIVE_RUN_STATES
 from tests.chaos.scene import Scene, wait_until
 from tests.chaos.tally import Tally
 from tests.chaos.workers import Crew, WorkerProcess
-
-KILLS = 10
-"""How many have to strike in one story."""
 
 LONGEST = 0.05
 """Seconds after which a worker that has begun is killed at the latest."""
@@ -22,12 +18,13 @@ LONGEST = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Killing:
-    """Who is killed, when, and how often it struck."""
+    """Who is killed, when, how often it struck, and how often it has to."""
 
     scene: Scene
     crew: Crew
     rng: random.Random
     tally: Tally = field(default_factory=Tally)
+    kills: int = 0
 
     def strike_run(self, run_id: int) -> None:
         """Let a worker take the run, and kill it after some pages and some moments.
@@ -36,20 +33,22 @@ class Killing:
         machine would never get beyond the first.
         """
         worker = self.crew.hire()
-        pages, checkpoints = self.rng.randrange(3), set[str]()
+        pages, seen = self.rng.randrange(3), set[str]()
 
         def is_far_enough() -> bool:
-            run = self.scene.read_run(run_id)
-            if worker.owns(run.lease_owner):
-                checkpoints.add(run.checkpoint)
-            return len(checkpoints) > pages or run.state not in ACTIVE_RUN_STATES
+            if self._is_at_work(worker):
+                seen.add(self.scene.read_progress(run_id))
+            return len(seen) > pages or self.scene.has_ended(run_id)
 
         wait_until(is_far_enough, worker.read_log)
         self.pause()
         worker.kill()
         run = self.scene.read_run(run_id)
         is_under_way = run.checkpoint != "{}"  # else nothing was there to be lost
-        self.tally.note(did_strike=is_under_way and worker.owns(run.lease_owner))
+        self.tally.note(did_strike=is_under_way and self._is_at_work(worker))
+
+    def _is_at_work(self, worker: WorkerProcess) -> bool:
+        return any(map(worker.owns, self.scene.list_owners()))
 
     def pause(self) -> None:
         """Wait for a random moment."""
@@ -72,7 +71,7 @@ class Killing:
             The number of the last run.
         """
         run_id = self.scene.sync(storage_id, Purpose.IMPORT)
-        while self.tally.struck < KILLS:
+        while self.tally.struck < self.kills:
             if self.scene.has_ended(run_id):
                 renew()
                 run_id = self.scene.sync(storage_id, Purpose.IMPORT)

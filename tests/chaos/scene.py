@@ -19,13 +19,16 @@ from labeldock.contract.values import Purpose
 from labeldock.db import schema
 from labeldock.db.engine import Database
 from labeldock.db.tables import ACTIVE_RUN_STATES
+from labeldock.jobs.bell import attach_bell
+from labeldock.jobs.broker import build_broker
 from labeldock.services import access, projects, storages
 from labeldock.services.access import Principal
 from labeldock.services.context import AppContext, open_context
 from labeldock.services.storage_fields import StorageDraft
 from labeldock.settings import SETTINGS_FILE, Settings
 
-PATIENCE = 30.0
+PATIENCE = 60.0
+TAIL = 4000  # characters of a log that is shown
 HEARTBEAT = 0.08  # a lease lasts six of them
 TIMES = {
     "storage_in_progress_timer": HEARTBEAT,
@@ -34,6 +37,9 @@ TIMES = {
     "page_size": 20,
     "max_attempts": 1000,  # how many are too many is not the subject here
 }
+
+OPERATOR = {"s3_connect_timeout": 1, "s3_read_timeout": 3, "s3_max_attempts": 2}
+"""A bucket that is away is noticed soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,11 @@ class Scene:
         """The number of a new storage for a folder of this name."""
         (self.folder / name).mkdir(exist_ok=True)
         values = {"path": str(self.folder / name), **values}
-        draft = StorageDraft(self.project_id, purpose, "local", values)
+        return self.add("local", purpose, **values)
+
+    def add(self, provider: str, purpose: Purpose, **values: Any) -> int:
+        """The number of a new storage."""
+        draft = StorageDraft(self.project_id, purpose, provider, values)
         return storages.add_storage(self.app, self.owner, draft).id
 
     def sync(self, storage_id: int, purpose: Purpose) -> int:
@@ -60,9 +70,33 @@ class Scene:
         return view.run.id
 
     def read(self, query: str, **values: Any) -> list[Row[Any]]:
-        """Rows as they are committed now."""
+        """Rows as they are committed now; waits for a server that is restarted."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._read(query, values)
+            except OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def _read(self, query: str, values: dict[str, Any]) -> list[Row[Any]]:
         with self.app.database.engine.connect() as connection:
             return list(connection.execute(text(query), values))
+
+    def list_owners(self) -> list[str]:
+        """Who holds a run, or a part of one."""
+        owners = self.read(
+            "SELECT lease_owner FROM run WHERE lease_owner <> '' "
+            "UNION ALL SELECT lease_owner FROM part WHERE lease_owner <> ''"
+        )
+        return [row.lease_owner for row in owners]
+
+    def read_progress(self, run_id: int) -> str:
+        """Something that changes whenever a page of a run is committed."""
+        query = "SELECT id, checkpoint, counts FROM {} WHERE {} = :id ORDER BY id"
+        of_run = self.read(query.format("run", "id"), id=run_id)
+        return str(of_run + self.read(query.format("part", "run_id"), id=run_id))
 
     def read_run(self, run_id: int) -> Row[Any]:
         """A run as it is now."""
@@ -86,7 +120,7 @@ class Scene:
         if self.app.database.is_sqlite:
             return self._is_file_locked()
         try:
-            self.read("SELECT 1 FROM run, project FOR UPDATE NOWAIT")
+            self._read("SELECT 1 FROM run, project FOR UPDATE NOWAIT", {})
         except OperationalError:
             return True
         return False
@@ -104,8 +138,7 @@ class Scene:
 
     def write(self, statement: str, **values: Any) -> None:
         """Change rows behind everybody's back."""
-        with self.app.database.write_connection() as connection:
-            connection.execute(text(statement), values)
+        self.app.database.transact(lambda s: s.execute(text(statement), values))
 
 
 @contextmanager
@@ -114,7 +147,9 @@ def opened_scene(folder: Path, database_url: str, **overrides: Any) -> Iterator[
     home, files = folder / "home", folder / "files"
     home.mkdir()
     files.mkdir()
-    (home / SETTINGS_FILE).write_text(f"LABELDOCK_LOCAL_ROOTS={files}\n")
+    operator = {"local_roots": files, **OPERATOR}
+    lines = [f"LABELDOCK_{name.upper()}={value}\n" for name, value in operator.items()]
+    (home / SETTINGS_FILE).write_text("".join(lines))
     key = "chaos-" * 6
     values = {
         "home": home, "database_url": database_url, "secret_key": key, **TIMES,
@@ -138,10 +173,20 @@ def _migrate(database_url: str) -> None:
         database.close()
 
 
+def ring_for_a_sync(scene: Scene, storage_id: int) -> int:
+    """Ask for a sync as a web process does, which sends a message; the run's number."""
+    broker = build_broker(scene.app.settings)
+    ringing = attach_bell(scene.app, broker)
+    view = storages.sync_storage(ringing, scene.owner, storage_id, Purpose.IMPORT)
+    broker.close()  # the embedded one forgets its messages with its process
+    assert view.run is not None
+    return view.run.id
+
+
 def wait_until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
     """Look again and again; fails the test when it takes too long."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"nothing happened for {PATIENCE:.0f} s: {what()}")
+            pytest.fail(f"nothing happened for {PATIENCE:.0f} s: {what()[-TAIL:]}")
         time.sleep(0.002)

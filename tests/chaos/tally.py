@@ -1,36 +1,42 @@
-"""How many kills there were, and how many of them struck; printed after the tests."""
+"""How many faults there were, and how many of them struck; printed after the tests."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-PROPERTY = "kills"
+PROPERTY = "faults"
+WORKER_KILLED = "worker killed"
 
 
 class Tally:
-    """The kills of one story. One that found nobody at work did not strike.
+    """The faults of one story. One that found nobody at work did not strike.
 
-    `row` is the seed and the two counts, as they are when the test's report is made.
+    `row` is the seed and, for each kind, how many were sent and how many struck; as
+    they are when the test's report is made.
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self.row = [seed, 0, 0]
+        self.kinds: dict[str, list[int]] = {}
+        self.row = [seed, self.kinds]
 
     @property
     def struck(self) -> int:
         """How many struck somebody at work."""
-        return self.row[2]
+        return sum(struck for _, struck in self.kinds.values())
 
-    def note(self, *, did_strike: bool) -> None:
+    def note(self, *, did_strike: bool, kind: str = WORKER_KILLED) -> None:
         """Count one more."""
-        self.row[1] += 1
-        self.row[2] += did_strike
+        counts = self.kinds.setdefault(kind, [0, 0])
+        counts[0] += 1
+        counts[1] += did_strike
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print a line per story and one for all, also of tests in other processes."""
+    """Print a line per story and one per kind, also of tests in other processes."""
     found = [
-        (report.nodeid, value)
+        (report.nodeid, *value)
         for outcome in ("passed", "failed")
         for report in terminalreporter.getreports(outcome)
         if report.when == "call"
@@ -39,9 +45,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if not found:
         return
-    terminalreporter.section("kills")
-    for nodeid, (seed, sent, struck) in found:
-        line = f"seed {seed:2}: {sent:3} sent, {struck:3} struck  {nodeid}"
-        terminalreporter.write_line(line)
-    sent, struck = (sum(value[i] for _, value in found) for i in (1, 2))
-    terminalreporter.write_line(f"in all:  {sent:3} sent, {struck:3} struck")
+    terminalreporter.section("faults that struck, of those sent")
+    for nodeid, seed, kinds in found:
+        terminalreporter.write_line(f"seed {seed}: {_describe(kinds)}  {nodeid}")
+    sent, struck = Counter[str](), Counter[str]()
+    for _, _, kinds in found:
+        sent.update({kind: counts[0] for kind, counts in kinds.items()})
+        struck.update({kind: counts[1] for kind, counts in kinds.items()})
+    total = {kind: [sent[kind], struck[kind]] for kind in sorted(sent)}
+    for kind, counts in total.items():
+        terminalreporter.write_line(f"{_describe({kind: counts})}")
+    in_all = [sum(sent.values()), sum(struck.values())]
+    terminalreporter.write_line(_describe({"in all": in_all}))
+
+
+def _describe(kinds: dict[str, list[int]]) -> str:
+    return ", ".join(
+        f"{kind} {struck}/{sent}" for kind, (sent, struck) in kinds.items()
+    )

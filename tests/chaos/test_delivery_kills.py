@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from labeldock.contract.values import ListQuery, Purpose
 from labeldock.services.annotations import (
     create_annotation,
@@ -11,19 +13,21 @@ from labeldock.services.annotations import (
 from labeldock.services.connections import load_connection
 from labeldock.services.exporting.payloads import build_annotation
 from labeldock.services.tasks import create_task
-from tests.chaos.killing import KILLS, Killing
+from tests.chaos.killing import Killing
 from tests.chaos.scene import wait_until
 
 TASKS = 20
 PER_LIFE = 30
 
 
-def test_the_bucket_equals_the_database_whatever_is_killed(scene, crew, rng, tally):
+def test_the_bucket_equals_the_database_whatever_is_killed(
+    scene, crew, rng, tally, kills
+):
     storage_id = scene.connect("labels", Purpose.EXPORT, can_delete_objects=True)
     people = Annotators(scene, rng)
     killing = Killing(scene, crew, rng, tally)
 
-    while tally.struck < KILLS:
+    while tally.struck < kills:
         people.work()
         killing.strike_delivery(storage_id)
         let_leases_expire(scene)
@@ -31,13 +35,14 @@ def test_the_bucket_equals_the_database_whatever_is_killed(scene, crew, rng, tal
     survivor = crew.hire()
     wait_until(lambda: is_all_delivered(scene, run_id), survivor.read_log)
 
-    assert tally.struck == KILLS
+    assert tally.struck == kills
     assert scene.read_run(run_id).state == "completed"
     assert read_bucket(scene, storage_id) == read_database(scene)
     assert read_links(scene) == set(read_database(scene))
 
 
-def test_an_export_run_survives_its_workers(scene, crew, rng, tally):
+@pytest.mark.chaos  # the suite has test_large_export, where people go on labelling
+def test_an_export_run_survives_its_workers(scene, crew, rng, tally, kills):
     people = Annotators(scene, rng)
     for _ in range(5):
         people.work()
@@ -45,7 +50,7 @@ def test_an_export_run_survives_its_workers(scene, crew, rng, tally):
     killing = Killing(scene, crew, rng, tally)
 
     run_id = scene.sync(storage_id, Purpose.EXPORT)
-    while tally.struck < KILLS:
+    while tally.struck < kills:
         if scene.has_ended(run_id):
             people.work()
             run_id = scene.sync(storage_id, Purpose.EXPORT)
@@ -54,7 +59,7 @@ def test_an_export_run_survives_its_workers(scene, crew, rng, tally):
     survivor = crew.hire()
     wait_until(lambda: is_all_delivered(scene, run_id), survivor.read_log)
 
-    assert tally.struck == KILLS
+    assert tally.struck == kills
     run, counts = scene.read_run(run_id), scene.read_counts(run_id)
     assert (run.state, run.lease_owner) == ("completed", "")
     assert counts["delivered"] == counts["total"] == len(read_database(scene))

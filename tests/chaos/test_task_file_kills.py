@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from labeldock.contract.values import Purpose
 from tests.chaos.files import make_task_files
-from tests.chaos.killing import KILLS, Killing
+from tests.chaos.killing import Killing
 from tests.chaos.truth import assert_counters_are_right, assert_run_is_done
 
-FILES = 200
+FILES = 100
 
 
-def test_a_task_file_is_imported_whole_or_not_at_all(scene, crew, rng, tally):
+def test_a_task_file_is_imported_whole_or_not_at_all(scene, crew, rng, tally, kills):
     rows = make_task_files(scene.folder / "tasks", FILES, rng)
     storage_id = scene.connect("tasks", Purpose.IMPORT)
-    killing = Killing(scene, crew, rng, tally)
+    killing = Killing(scene, crew, rng, tally, kills)
 
     def make_more():
         more = make_task_files(scene.folder / "tasks", FILES, rng, first=len(rows))
@@ -23,7 +23,7 @@ def test_a_task_file_is_imported_whole_or_not_at_all(scene, crew, rng, tally):
         storage_id, make_more, lambda: assert_files_are_whole(scene, rows)
     )
 
-    assert tally.struck == KILLS
+    assert tally.struck == kills
     assert_run_is_done(scene, run_id)
     assert assert_files_are_whole(scene, rows) == set(rows)
     assert_counters_are_right(scene)

@@ -13,7 +13,8 @@ def assert_run_is_done(scene: Scene, run_id: int) -> None:
     """It ended well, and nobody holds it."""
     run = scene.read_run(run_id)
     assert (run.state, run.lease_owner, run.lease_expires_at) == ("completed", "", None)
-    assert scene.read("SELECT id FROM run WHERE lease_owner <> ''") == []
+    assert scene.list_owners() == []
+    assert scene.read("SELECT id FROM part") == []
 
 
 def assert_each_has_one_task(scene: Scene, storage_id: int, keys: set[str]) -> None:
@@ -28,7 +29,7 @@ def assert_each_has_one_task(scene: Scene, storage_id: int, keys: set[str]) -> N
     ]
     expected = Counter((key, head + key) for key in keys)
     assert Counter((r.key, json.loads(r.data)["$undefined$"]) for r in rows) == expected
-    assert scene.read("SELECT count(*) FROM task")[0][0] == len(keys)
+    assert _count(scene, "task") == len(keys)
 
 
 def assert_counters_are_right(scene: Scene) -> None:
@@ -36,11 +37,12 @@ def assert_counters_are_right(scene: Scene) -> None:
     totals = scene.read_totals()
     assert _counters(totals) == {
         "tasks": _count(scene, "task"),
-        "finished": _count(scene, "task WHERE is_labeled"),
-        "annotations": _count(scene, "annotation WHERE NOT was_cancelled"),
+        "finished": _count(scene, "task", "is_labeled"),
+        "annotations": _count(scene, "annotation", "NOT was_cancelled"),
         "predictions": _count(scene, "prediction"),
     }
-    numbers = [row.inner_id for row in scene.read("SELECT inner_id FROM task")]
+    query = "SELECT inner_id FROM task WHERE project_id = :id"
+    numbers = [row.inner_id for row in scene.read(query, id=scene.project_id)]
     assert len(set(numbers)) == len(numbers)
     assert max(numbers) < totals.next_inner_id
 
@@ -54,6 +56,7 @@ def _counters(totals: Any) -> dict[str, int]:
     }
 
 
-def _count(scene: Scene, what: str) -> int:
-    count: int = scene.read(f"SELECT count(*) FROM {what}")[0][0]
+def _count(scene: Scene, table: str, condition: str = "1 = 1") -> int:
+    query = f"SELECT count(*) FROM {table} WHERE project_id = :id AND {condition}"
+    count: int = scene.read(query, id=scene.project_id)[0][0]
     return count

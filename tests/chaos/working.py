@@ -1,31 +1,73 @@
-"""What runs in the processes that are killed: a worker like `labeldock worker`."""
+"""What runs in the processes that are killed: `labeldock worker`, `labeldock serve`.
+
+The same code as behind these commands. Two waits are shorter, so that a story with
+twenty faults takes seconds: the first one after a failure, and Dramatiq's before it
+asks a Redis again that went away.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from labeldock.jobs.bell import attach_bell
-from labeldock.jobs.broker import build_broker
-from labeldock.jobs.worker import Worker
-from labeldock.services.context import open_context
-from labeldock.settings import Settings
-from labeldock.telemetry import configure_logging
+import boto3
+import dramatiq.worker
+import uvicorn
+
+import labeldock.db.schema
+import labeldock.jobs.worker
+import labeldock.web.app
+from labeldock.cli import serving
+from labeldock.services import leases
+from labeldock.services.importing import walk
+
+PRELOADED = (boto3, uvicorn, labeldock.db.schema, labeldock.web.app)
+"""What a process needs sooner or later, imported before it is forked."""
 
 
 def work(values: dict[str, Any], log: Path) -> None:
-    """Take work until the process is killed."""
-    _write_output_to(log)
+    """Take work until the process is told to end, or killed."""
+    _prepare(values, log)
+    serving.work()
 
-    settings = Settings(**values)
-    configure_logging(settings)
-    app = open_context(settings)
-    broker = build_broker(settings)
-    Worker(attach_bell(app, broker), broker).start()
-    while True:
-        signal.pause()
+
+def serve(values: dict[str, Any], log: Path, port: int) -> None:
+    """Answer requests, and work too if there is no broker."""
+    _prepare(values, log)
+    serving.serve(port=port)
+
+
+def work_clumsily(values: dict[str, Any], log: Path) -> None:
+    """Work, with a fault of our own in every slice of an import."""
+
+    def stumble(*_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    walk.fetch_page = stumble
+    work(values, log)
+
+
+def work_greedily(values: dict[str, Any], log: Path) -> None:
+    """Work, and take more and more memory in every slice of an import."""
+    taken = []
+
+    def take(*_: object) -> NoReturn:
+        while True:
+            taken.append(b"x" * 2**23)
+            time.sleep(0.005)
+
+    walk.fetch_page = take
+    work(values, log)
+
+
+def _prepare(values: dict[str, Any], log: Path) -> None:
+    _write_output_to(log)
+    for name, value in values.items():
+        os.environ[f"LABELDOCK_{name.upper()}"] = str(value)
+    leases.BACKOFF_SECONDS = 0.2  # type: ignore[misc]
+    dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = 0.2
 
 
 def _write_output_to(log: Path) -> None:

@@ -36,6 +36,6 @@ def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Run 3 completed: 3 seen, 12 existed, 1 created." in done.stdout
-    assert "Run 4 completed: 1 seen, 1 created." in done.stdout
+    assert "Run 4 completed: 1 seen, 1 new, 1 created." in done.stdout
     assert (tmp_path / "annotations.csv").read_text().count("Circle") >= 1
     assert "Run 3 completed: 3 seen, 12 existed, 1 created." in PAGE.read_text("utf-8")

@@ -53,11 +53,10 @@ def run_postgres() -> Iterator[PostgresServer]:
     if given:
         yield PostgresServer(given)
         return
-    programs = _find_programs()
-    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    programs, user = find_programs(), choose_user()
     with temporary_folder("postgres", user) as folder, contextlib.ExitStack() as stack:
         data = folder / "data"
-        _init(programs, data, user)
+        init(programs, data, user)
         yield _start(stack, programs, data, user)
 
 
@@ -72,7 +71,13 @@ def fresh_database(server: PostgresServer) -> Iterator[str]:
         server.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _find_programs() -> Path:
+def choose_user() -> str | None:
+    """Whom the server runs as: it refuses to run as root."""
+    return "postgres" if os.geteuid() == 0 else None
+
+
+def find_programs() -> Path:
+    """The folder of the newest server's programs."""
     found = shutil.which("initdb")
     if found:
         return Path(found).resolve().parent
@@ -83,7 +88,8 @@ def _find_programs() -> Path:
     return versions[-1].parent
 
 
-def _init(programs: Path, data: Path, user: str | None) -> None:
+def init(programs: Path, data: Path, user: str | None) -> None:
+    """Make an empty cluster."""
     command = [programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres"]
     command += ["--no-sync", "-E", "UTF8", "--locale=C", *_collation(programs)]
     done = subprocess.run(
@@ -121,19 +127,25 @@ def _start_once(
     stack: contextlib.ExitStack, programs: Path, data: Path, user: str | None
 ) -> PostgresServer:
     port = free_port()
-    options = [f"port={port}", "listen_addresses=127.0.0.1"]
-    options += ["unix_socket_directories=", *FAST]
-    command = [str(programs / "postgres"), "-D", str(data)]
-    command += [part for option in options for part in ("-c", option)]
+    command = build_command(programs, data, port)
     process = stack.enter_context(
         run_server(command, data.parent, user=user, stop=signal.SIGINT)
     )
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    wait_until_ready(process, data.parent, lambda: _ask(url, data))
+    wait_until_ready(process, data.parent, lambda: ask(url, data))
     return PostgresServer(url)
 
 
-def _ask(url: str, data: Path) -> bool | None:
+def build_command(programs: Path, data: Path, port: int) -> list[str]:
+    """What starts a server on a cluster."""
+    options = [f"port={port}", "listen_addresses=127.0.0.1"]
+    options += ["unix_socket_directories=", *FAST]
+    command = [str(programs / "postgres"), "-D", str(data)]
+    return command + [part for option in options for part in ("-c", option)]
+
+
+def ask(url: str, data: Path) -> bool | None:
+    """Whether the server of this cluster answers there."""
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
             found = connection.execute("SHOW data_directory").fetchone()

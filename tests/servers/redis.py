@@ -32,9 +32,7 @@ def run_redis(number: int = 0) -> Iterator[str]:
     if given:
         yield f"{given.rstrip('/')}/{number}" if given.count("/") < 3 else given
         return
-    program = shutil.which("redis-server", path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        raise ServerMissing("redis-server", "redis-server")
+    program = find_program()
     with temporary_folder("redis") as folder, contextlib.ExitStack() as stack:
         yield _start(stack, program, folder)
 
@@ -48,6 +46,14 @@ def flushed_database(url: str) -> Iterator[str]:
         client.flushdb()
 
 
+def find_program() -> str:
+    """The server's program."""
+    program = shutil.which("redis-server", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        raise ServerMissing("redis-server", "redis-server")
+    return program
+
+
 def _start(stack: contextlib.ExitStack, program: str, folder: Path) -> str:
     for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(ServerFailed):  # somebody else took the port
@@ -57,14 +63,21 @@ def _start(stack: contextlib.ExitStack, program: str, folder: Path) -> str:
 
 def _start_once(stack: contextlib.ExitStack, program: str, folder: Path) -> str:
     port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    command += ["--appendonly", "no", "--dir", str(folder)]
-    server = stack.enter_context(run_server(command, folder))
-    wait_until_ready(server, folder, lambda: _ask(server, port))
+    server = stack.enter_context(
+        run_server(build_command(program, folder, port), folder)
+    )
+    wait_until_ready(server, folder, lambda: ask(server, port))
     return f"redis://127.0.0.1:{port}/0"
 
 
-def _ask(server: subprocess.Popen[bytes], port: int) -> bool | None:
+def build_command(program: str, folder: Path, port: int) -> list[str]:
+    """What starts a server that keeps nothing."""
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    return [*command, "--appendonly", "no", "--dir", str(folder)]
+
+
+def ask(server: subprocess.Popen[bytes], port: int) -> bool | None:
+    """Whether this process answers there."""
     try:
         with contextlib.closing(redis.Redis(port=port)) as client:
             return client.info("server")["process_id"] == server.pid or None

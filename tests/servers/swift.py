@@ -29,6 +29,8 @@ from tests.servers.process import (
 PACKAGES = "swift-proxy swift-account swift-container swift-object"
 KEY_ID, SECRET = "labels:tester", "swift-secret-1"
 OTHER_KEY_ID, OTHER_SECRET = "labels:reader", "swift-secret-2"  # may do nothing
+# An account of its own, whose buckets the others do not see.
+ARCHIVE_KEY_ID, ARCHIVE_SECRET = "archive:keeper", "swift-secret-3"
 
 # Debian's Swift reads /etc/swift/swift.conf unless it is told otherwise in Python.
 START = """
@@ -93,6 +95,7 @@ check_bucket_owner = false
 use = egg:swift#tempauth
 user_labels_tester = swift-secret-1 .admin
 user_labels_reader = swift-secret-2
+user_archive_keeper = swift-secret-3 .admin
 """
 
 

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import redis
 
+from tests.servers.browser import run_browser
 from tests.servers.process import ServerMissing, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -153,3 +154,14 @@ def test_settings_of_the_developer_do_not_reach_the_tests():
     )
 
     assert set(names) & set(done.stdout.split()) == {"LABELDOCK_TEST_KEPT"}
+
+
+def test_without_a_browser_it_is_said_how_to_have_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+
+    with (
+        pytest.raises(ServerMissing, match="apt-get install chromium"),
+        run_browser(),
+    ):
+        pytest.fail("there is none")

@@ -56,7 +56,10 @@ class Reply:
 def serve(app):
     """Serve the application on a free port, in a thread, until the block ends."""
     application = create_app(app)
-    config = uvicorn.Config(application, host="127.0.0.1", port=0, log_config=None)
+    # Without a log of requests, as the service runs it: links would be in it.
+    config = uvicorn.Config(
+        application, host="127.0.0.1", port=0, log_config=None, access_log=False
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="server")
     thread.start()

@@ -19,8 +19,12 @@ from labeldock.web.authentication import is_public
 from labeldock.web.callers import CallerCache
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# What a signed URL leads to needs no login: the signature is one.
-OPEN = {"/health", "/api/version", "/user/login/", "/media/{token}"}
+# What a signed URL leads to needs no login: the signature is one. Buckets bring the
+# token of their storage.
+OPEN = {
+    "/health", "/api/version", "/user/login/", "/media/{token}", "/api/token/refresh",
+    "/api/events/{id:int}",
+}  # fmt: skip
 MEDIA = {"fileuri": encode_fileuri("memory://media/a.jpg")}
 BODY = {"result": []}
 PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
@@ -65,6 +66,17 @@ def test_an_error_has_the_envelope_that_clients_know(client, auth):
     assert body["status_code"] == 404
     assert body["detail"] == "Project 99 does not exist."
     assert body["exc_info"] is None
+
+
+def test_a_database_that_is_away_is_a_503_without_its_text():
+    outage = OperationalError("SELECT secret", {}, Exception("at 10.0.0.7"))
+
+    answer = build_answer(outage, "id")
+
+    assert (answer.status, answer.headers) == (503, {"Retry-After": "2"})
+    assert "try again" in answer.body["detail"]
+    assert "secret" not in str(answer.body)
+    assert "10.0.0.7" not in str(answer.body)
 
 
 def test_the_range_and_the_wait_are_told_in_headers():

@@ -105,7 +105,7 @@ def test_a_page_that_cannot_be_is_404(client, auth, page):
     assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("size", ["x", "0", "-1", "101", "1e2"])
+@pytest.mark.parametrize("size", ["x", "0", "-1", "1e2"])
 def test_a_page_size_that_cannot_be_is_400(client, auth, size):
     answer = client.get("/api/projects", params={"page_size": size}, headers=auth)
 
@@ -113,15 +113,23 @@ def test_a_page_size_that_cannot_be_is_400(client, auth, size):
     assert "page_size" in answer.json()["validation_errors"]
 
 
+def test_who_asks_for_more_than_may_be_gets_what_may_be(client, auth, some_projects):
+    query = {"page_size": 10_000_000}  # as clients ask that want everything
+
+    answer = client.get("/api/projects", params=query, headers=auth)
+
+    assert len(answer.json()["results"]) == len(some_projects)
+
+
 def test_fields_that_cannot_be_set_are_named(client, auth):
-    body = {"title": "Birds", "color": "#FFF", "task_number": 7, "naïve\r\n": 1}
+    body = {"title": "Birds", "organization": 7, "task_number": 7, "naïve\r\n": 1}
 
     answer = client.post("/api/projects", json=body, headers=auth)
 
     assert answer.status_code == 201
     assert answer.json()["task_number"] == 0
     assert answer.headers["X-Labeldock-Ignored-Fields"] == (
-        "color, task_number, na%C3%AFve%0D%0A"
+        "organization, task_number, na%C3%AFve%0D%0A"
     )
 
 
@@ -200,3 +208,95 @@ def test_the_version_has_the_keys_that_clients_look_for(client, path):
     assert {"label-studio-os-package", "label-studio-os-backend", "edition"} <= set(
         version
     )
+
+
+CONFIGS = {
+    "view": '<View><Text name="t" value="$text"/></View>',
+    "control": '<View><Image name="i" value="$i"/><Choices name="c" toName="i"/></View>',  # noqa: E501
+    "two": '<View><A name="a"/><B name="b"/><Pairwise name="p" toName="a,b"/></View>',
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_label_config_is_checked(client, auth, project, config):
+    path = f"/api/projects/{project.id}/validate/"
+
+    answer = client.post(path, json={"label_config": config}, headers=auth)
+
+    assert (answer.status_code, answer.json()) == (200, {"label_config": config})
+
+
+BROKEN = {
+    "open": "<View>",
+    "missing": '<View><Choices name="c" toName="i"/></View>',
+    "empty": "",
+    "nothing": None,
+    "number": 7,
+    "text": "View",
+    "entities": '<!DOCTYPE a [<!ENTITY b "c">]><View>&b;</View>',
+    "long": "<View>" + " " * 2**20 + "</View>",
+}
+
+
+@pytest.mark.parametrize("config", BROKEN.values(), ids=BROKEN)
+def test_what_is_wrong_with_a_label_config_is_told(client, auth, project, config):
+    path = f"/api/projects/{project.id}/validate"
+
+    answer = client.post(path, json={"label_config": config}, headers=auth)
+
+    assert answer.status_code == 400
+    assert list(answer.json()["validation_errors"]) == ["label_config"]
+
+
+INTERFACE = {
+    "expert_instruction": "Look <b>twice</b>",
+    "show_instruction": True,
+    "color": "#00FF00",
+    "sampling": "Uniform sampling",
+    "skip_queue": "IGNORE_SKIPPED",
+    "overlap_cohort_percentage": 50,
+    "control_weights": {"kind": {"overall": 0.5}},
+}
+
+
+def test_settings_for_pages_are_kept_as_they_were_sent(client, auth):
+    body = {"title": "Birds", **INTERFACE}
+    created = client.post("/api/projects", json=body, headers=auth)
+    path = f"/api/projects/{created.json()['id']}"
+    client.patch(path, json={"color": "#FF0000", "sampling": None}, headers=auth)
+    read = client.get(path, headers=auth).json()
+
+    assert {name: created.json()[name] for name in INTERFACE} == INTERFACE
+    assert "X-Labeldock-Ignored-Fields" not in created.headers
+    changed = {**INTERFACE, "color": "#FF0000"}
+    assert {name: read[name] for name in INTERFACE} == changed
+    assert read["show_skip_button"] is True
+
+
+ODD = {
+    "color": "x" * 17,
+    "sampling": "by dice",
+    "show_instruction": "maybe",
+    "overlap_cohort_percentage": 101,
+    "control_weights": [1],
+    "min_annotations_to_start_training": 2**31,
+    "expert_instruction": {"a": 1},
+}
+
+
+@pytest.mark.parametrize(("name", "value"), ODD.items(), ids=ODD)
+def test_a_setting_for_pages_that_cannot_be_is_told(client, auth, project, name, value):
+    path = f"/api/projects/{project.id}"
+
+    answer = client.patch(path, json={name: value}, headers=auth)
+
+    assert answer.status_code == 400
+    assert list(answer.json()["validation_errors"]) == [name]
+
+
+def test_projects_are_counted(client, auth, project, task):
+    page = client.get("/api/projects/counts/", headers=auth).json()
+
+    (counted,) = page["results"]
+    assert (counted["id"], counted["task_number"], page["count"]) == (project.id, 1, 1)
+    assert "title" not in counted

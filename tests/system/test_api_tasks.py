@@ -149,8 +149,8 @@ def test_a_query_that_narrows_nothing_is_fine(listing, task, query):
 
 NARROW = (
     '{"filters": {"conjunction": "and", "items": [{"filter": "x"}]}}',
-    '{"selectedItems": {"all": false, "included": [1]}}',
-    '{"ordering": ["-tasks:id"]}',
+    '{"selectedItems": {"all": false, "included": ["x"]}}',
+    '{"ordering": ["-tasks:data.image"]}',
     '{"ordering": ',
     "[]",
 )

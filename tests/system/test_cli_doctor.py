@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from labeldock.db.engine import Database
+from labeldock.db.secrets import KEY_FILE, Vault
+from labeldock.db.tables import Project, Storage, StorageSecret
 from tests.servers.process import free_port
 from tests.system.terminal import Terminal
 
@@ -82,3 +87,51 @@ def test_a_home_that_is_a_file_or_open_to_others_is_found(terminal, tmp_path):
     assert "chmod 600" in open_key
     assert "fail  home: " in no_home.stdout
     assert "contains LABELDOCK_HOME" in all_of_it.stdout
+
+
+def test_secrets_that_no_key_opens_are_found(home, folder):
+    terminal = Terminal(home, folder)
+    first, second = "first-" * 5, "second-" * 5
+    save_secret(home, first)
+
+    alone = terminal.ask("doctor", LABELDOCK_SECRET_KEY=first)
+    rotated = terminal.ask("doctor", LABELDOCK_SECRET_KEY=f"{second},{first}")
+    lost = terminal.ask("doctor", code=1, LABELDOCK_SECRET_KEY=second)
+
+    assert levels(alone)["stored secrets"] == "ok"
+    assert levels(rotated)["stored secrets"] == "warn"
+    assert [f for f in lost if f["level"] == "fail"] == [
+        {
+            "check": "stored secrets",
+            "level": "fail",
+            "message": "1 of 1 cannot be read with the present keys.",
+            "remedy": "Add the earlier key to LABELDOCK_SECRET_KEY, after a comma, or "
+            "enter them again.",
+        }
+    ]
+
+
+def test_a_key_file_that_is_gone_is_missed(home, folder):
+    save_secret(home, (home / KEY_FILE).read_text().strip())
+    (home / KEY_FILE).unlink()
+
+    findings = Terminal(home, folder).ask("doctor", code=1)
+
+    assert levels(findings)["stored secrets"] == "fail"
+    assert not (home / KEY_FILE).exists()
+
+
+def save_secret(home, key):
+    """A storage with a secret that was encrypted with a key."""
+    sealed = Vault([key]).encrypt("geheim", storage_id=1, field="token")
+    url = f"sqlite:///{home / 'labeldock.sqlite3'}"
+    with closing(Database(url)) as database, database.write() as session:
+        project = Project(title="With a secret")
+        session.add(project)
+        session.flush()
+        storage = Storage(project_id=project.id, purpose="import", provider="x")
+        session.add(storage)
+        session.flush()
+        values = {"key_id": sealed.key_id, "ciphertext": sealed.ciphertext}
+        secret = StorageSecret(storage_id=storage.id, field="token", **values)
+        session.add(secret)

@@ -12,7 +12,8 @@ import pytest
 from labeldock.contract.errors import InvalidInput, NotAllowed, NotFound
 from labeldock.db.tables import Task
 from labeldock.services.annotations import create_annotation
-from labeldock.services.exporting.dump import PAGE, DumpFormat, dump_project
+from labeldock.services.exporting.dump import DumpFormat, dump_project
+from labeldock.services.exporting.selection import PAGE
 
 LABEL = [{"type": "choices", "value": {"choices": ["gull", 'said "kiu", once']}}]
 

@@ -66,7 +66,7 @@ def test_an_empty_home_becomes_a_project_with_tasks(empty, tmp_path, pictures):
     exported = empty.run("export", "--project", "1")
 
     assert len(token.strip()) == 40
-    assert synced.stdout == "Run 1 completed: 3 seen, 3 created.\n"
+    assert synced.stdout == "Run 1 completed: 3 seen, 3 new, 3 created.\n"
     keys = [task["data"]["$undefined$"] for task in json.loads(exported.stdout)]
     assert keys == [f"local://{pictures}/{name}.png" for name in "abc"]
     assert empty.ask("project", "list")[0]["task_number"] == 3
@@ -79,6 +79,19 @@ def test_a_second_sync_creates_nothing(terminal, storage_id):
 
     assert run["state"] == "completed"
     assert (run["counts"]["created"], run["counts"]["existed"]) == (0, 3)
+
+
+def test_a_dry_run_says_what_a_sync_would_do(terminal, storage_id):
+    told = terminal.run("storage", "sync", storage_id, "--dry-run").stdout
+    shown = terminal.ask("run", "show", "1")
+
+    assert told.splitlines() == [
+        "Run 1 completed: 3 seen, 3 new.",
+        *(f"  new       {name}.png" for name in "abc"),
+        "Nothing was imported: this was a dry run.",
+    ]
+    assert [each["key"] for each in shown["objects"]] == ["a.png", "b.png", "c.png"]
+    assert terminal.ask("project", "list")[0]["task_number"] == 0
 
 
 def test_a_storage_is_shown_with_its_status_and_counts(terminal, storage_id, pictures):
@@ -104,9 +117,22 @@ def test_a_sync_with_errors_lists_them_and_does_not_succeed(
     synced = terminal.run("storage", "sync", storage["id"], code=1)
     shown = terminal.ask("run", "show", "1")
 
-    assert "completed with errors: 2 seen, 1 created, 1 failed" in synced.stdout
-    assert "bad.json: Broken JSON in line 1" in synced.stderr
+    assert "completed with errors: 2 seen, 1 new, 1 created, 1 failed" in synced.stdout
+    assert "bad.json row 0: Broken JSON in line 1" in synced.stderr
     assert [error["key"] for error in shown["errors"]] == ["bad.json"]
+
+
+def test_files_that_failed_are_read_again_when_asked(terminal, project_id, folder):
+    (folder / "rows.jsonl").write_text("{}\n{}\n")
+    words = ["--project", project_id, "--path", folder]
+    storage = terminal.ask("storage", "add", "local", *words)
+    sync = ("storage", "sync", storage["id"])
+    terminal.run(*sync, code=1, LABELDOCK_TASK_FILE_MAX_ROWS="1")
+    terminal.run(*sync, code=1)
+
+    again = terminal.run(*sync, "--retry-failed")
+
+    assert "2 created" in again.stdout
 
 
 def test_a_run_can_be_left_to_a_worker_cancelled_and_retried(terminal, storage_id):

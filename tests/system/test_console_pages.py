@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 import shlex
 
+import pyarrow as pa
 import pytest
 import typer
+from pyarrow import parquet as pq
 from starlette.testclient import TestClient
 
 from labeldock.cli.application import build_application
@@ -150,6 +153,18 @@ def test_rows_of_one_file_are_told_apart(browser, put_object, connect, sync):
 
     assert 'title="letters.jsonl:1"' in text
     assert 'title="letters.jsonl:2"' in text
+
+
+def test_rows_of_several_groups_are_told_apart(browser, put_object, connect, sync):
+    file = io.BytesIO()
+    pq.write_table(pa.table({"text": ["a", "b", "c"]}), file, row_group_size=2)
+    put_object("letters.parquet", file.getvalue())
+    sync(connect(use_blob_urls=False))
+
+    text = browser.get("/").text
+
+    for place in ("1.1", "1.2", "2.1"):
+        assert f'title="letters.parquet:{place}"' in text
 
 
 def test_labelled_tasks_are_marked(app, browser, owner, project, imported):
@@ -312,3 +327,15 @@ def assert_can_be_typed(command):
     options = {o for each in known.params for o in (*each.opts, *each.secondary_opts)}
     unknown = {word for word in words if word.startswith("--")} - options
     assert unknown <= {"--path", "--bucket"}, command
+
+
+def test_a_storage_with_a_schedule_says_when_it_is_synced_next(
+    browser, put_object, connect, project
+):
+    put_object("a.jpg")
+    storage = connect(schedule="every 2 hours")
+
+    page = browser.get(f"/projects/{project.id}/").text
+
+    shown = f"{storage.next_run_at:%Y-%m-%d %H:%M} UTC"
+    assert f'title="every 2 hours, in UTC">{shown}</time>' in page

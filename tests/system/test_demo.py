@@ -48,7 +48,7 @@ def test_the_demo_goes_from_files_to_annotation_files_and_on(terminal, inventory
         "demo"
     )
     for printed in (first, second):
-        assert "broken-on-purpose.json: Broken JSON" in printed
+        assert "broken-on-purpose.json row 1: Broken JSON in line 4" in printed
         assert all(str(path) in printed for path in written)
     assert row_of(first, "Pictures") == ["30", "30", "0", "0"]
     assert row_of(first, "Task files") == ["3", "12", "0", "1"]

@@ -19,6 +19,7 @@ from labeldock.contract import (
     hookimpl,
 )
 from labeldock.services import projects, tasks
+from labeldock.services.resolving.media import NOT_CONNECTED
 from labeldock.testing.plugins import build_catalog
 from labeldock.web.app import create_app
 from tests.system.conftest import build_app
@@ -67,8 +68,18 @@ def test_media_are_served_on_every_path(
 
 
 def test_nobody_is_served_without_a_login(client, path):
-    assert client.get(path).status_code == 401
+    response = client.get(path)
+
+    assert code(response) == (401, "not_authenticated")
+    assert response.headers["www-authenticate"] == "Token"
     assert client.head(path).status_code == 401
+
+
+def test_a_person_who_is_not_logged_in_is_sent_to_the_login(client, path):
+    response = client.get(path, headers={"Accept": "text/html"})
+
+    assert response.status_code == 303
+    assert response.headers["location"].startswith("/user/login/")
 
 
 def test_a_stranger_is_refused(client, path, stranger):
@@ -79,7 +90,7 @@ def test_a_stranger_is_refused(client, path, stranger):
 
 @pytest.mark.parametrize(
     "query",
-    ["", "?fileuri=", "?fileuri=!!!", "?fileuri=abcd", f"?fileuri={'x' * 9000}"],
+    ["", "?fileuri=", "?fileuri=!!!", "?fileuri=abcd", f"?fileuri={'x' * 65_000}"],
 )
 def test_a_malformed_fileuri_is_told_as_one(client, auth, task, query):
     response = client.get(f"/tasks/{task.id}/resolve/{query}", headers=auth)
@@ -165,7 +176,9 @@ def test_a_storage_whose_provider_is_gone_is_not_connected(home, path, auth):
     app = build_app(home, build_catalog())
     try:
         with TestClient(create_app(app)) as client:
-            assert code(client.get(path, headers=auth)) == (409, "conflict")
+            answer = client.get(path, headers=auth)
+            assert code(answer) == (409, "storage_not_connected")
+            assert answer.json()["detail"].startswith(NOT_CONNECTED)
     finally:
         app.close()
 

@@ -61,7 +61,7 @@ def test_the_whole_object_comes_with_all_that_a_browser_needs(get):
     assert reply.headers["Content-Range"] is None
     assert reply.headers["Last-Modified"].endswith("GMT")
     assert reply.headers["Cache-Control"] == "private, max-age=3600, must-revalidate"
-    assert reply.headers["Vary"] == "Authorization, Cookie"
+    assert reply.headers["Vary"] == "Authorization, Cookie, Origin"
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in reply.headers["Content-Security-Policy"]
     assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
@@ -300,7 +300,7 @@ def test_a_local_file_is_redirected_to_a_link_that_needs_no_login(server, local,
     assert reply.headers["Location"].startswith("/media/")
     assert (served.status, served.body) == (200, DATA)
     assert served.headers["Content-Type"] == "video/mp4"
-    assert served.headers["Vary"] is None
+    assert served.headers["Vary"] == "Origin"
 
 
 def test_the_redirect_is_kept_for_no_longer_than_the_link_is_good(server, local, auth):

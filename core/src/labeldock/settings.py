@@ -8,9 +8,10 @@ home folder holds settings that should outlive the shell; the environment wins o
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
@@ -25,6 +26,7 @@ from labeldock.contract.errors import ConfigurationError
 
 PREFIX: Final = "LABELDOCK_"
 SETTINGS_FILE: Final = "labeldock.env"
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
 def _also(*names: str) -> AliasChoices:
@@ -82,6 +84,16 @@ class Settings(BaseSettings):
     strict_plugins: bool = Field(
         default=False, description="Refuse to start when a plug-in cannot be loaded."
     )
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts (`minio.internal`), suffixes (`.lab.example`) and networks "
+        "(`10.20.0.0/16`) that settings may name though they are not public.",
+    )
+    egress_private: bool | None = Field(
+        default=None,
+        description="Whether settings may name hosts of private networks and this "
+        "machine; unset: only while there is no broker.",
+    )
 
     worker_threads: int = Field(
         default=2, ge=1, le=64, description="Threads of a worker that do slices."
@@ -112,19 +124,102 @@ class Settings(BaseSettings):
     page_size: int = Field(
         default=1000, ge=1, le=10_000, description="Objects per page of a listing."
     )
+    listing_max_objects: int = Field(
+        default=100_000_000,
+        ge=1,
+        description="A run that has listed more objects ends: the listing has no end.",
+    )
+    partitioning: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether several workers share the import of one bucket; `auto`: "
+        "task files, when there is a broker.",
+    )
+    part_size: int = Field(
+        default=1000,
+        ge=1,
+        le=10_000,
+        description="Most new objects in what one worker takes of a shared import.",
+    )
     read_threads: int = Field(
         default=8, ge=1, le=64, description="Parallel reads of task files in a run."
     )
+    read_ahead_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1,
+        description="Most bytes of task files that a run reads at a time; a larger "
+        "file is read alone.",
+    )
     task_file_max_bytes: int = Field(
-        default=64 * 1024 * 1024, ge=1, description="Largest task file."
+        default=64 * 1024 * 1024,
+        ge=1,
+        description="Largest task file: as it lies there, unpacked, and its tasks as "
+        "JSON.",
     )
     task_file_max_rows: int = Field(
         default=100_000, ge=1, description="Most tasks in one file."
+    )
+    task_file_max_depth: int = Field(
+        default=100,
+        ge=2,
+        le=200,
+        description="Deepest nesting of lists and objects in a task.",
+    )
+    task_file_max_ratio: int = Field(
+        default=200,
+        ge=1,
+        description="How many times its size a compressed task file may come to, "
+        "beyond the first MiB.",
+    )
+    task_max_length: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1,
+        description="Most characters of one task as JSON.",
     )
     sync_on_target_storage_creation: bool = Field(
         default=True,
         validation_alias=_also("SYNC_ON_TARGET_STORAGE_CREATION"),
         description="A new export storage receives what exists already.",
+    )
+    sync_wait: float = Field(
+        default=0.0,
+        ge=0,
+        description="How long the sync route waits for the end of the run when the "
+        "request does not say; 0: it answers at once.",
+    )
+    sync_wait_limit: float = Field(
+        default=50.0,
+        ge=0,
+        le=3600,
+        description="Longest time that a request may wait for the end of a run.",
+    )
+    event_delay: float = Field(
+        default=1.0,
+        ge=0,
+        le=3600,
+        description="How long a bucket's notification waits for others, so that they "
+        "share a run.",
+    )
+    events_max_bytes: int = Field(
+        default=1024 * 1024,
+        ge=1024,
+        le=10 * 1024 * 1024,
+        description="Largest body of a bucket's notification.",
+    )
+    webhook_timeout: float = Field(
+        default=10.0, gt=0, le=60, description="Longest time that a webhook may take."
+    )
+    webhook_threads: int = Field(
+        default=4, ge=1, le=64, description="Webhooks that a worker sends at a time."
+    )
+    webhook_batch_size: int = Field(
+        default=1000,
+        ge=1,
+        le=10_000,
+        validation_alias=_also("WEBHOOK_BATCH_SIZE"),
+        description="Most tasks that one webhook message tells of.",
+    )
+    webhook_keep_days: float = Field(
+        default=14.0, gt=0, description="How long the messages of webhooks are kept."
     )
     future_save_task_to_storage: bool = Field(
         default=False,
@@ -163,8 +258,46 @@ class Settings(BaseSettings):
     media_streams: int = Field(
         default=64, ge=1, description="Media streams at a time in one web process."
     )
+    media_task_references: bool = Field(
+        default=True,
+        description="A task gives only those objects that its data refers to.",
+    )
+    media_project_references: bool = Field(
+        default=False,
+        description="A project gives only those objects that one of its tasks refers "
+        "to; finding out takes time in large projects.",
+    )
+    media_thumbnail_pixels: int = Field(
+        default=64_000_000,
+        ge=1,
+        description="Largest picture, in pixels, that a thumbnail is made of.",
+    )
+    media_thumbnail_cache: int = Field(
+        default=256 * 1024 * 1024,
+        ge=0,
+        description="Room for thumbnails in the home folder; 0 to keep none.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins of consoles on other hosts, e.g. "
+        "`https://labels.example.org`, whose pages may use the API and its media.",
+    )
 
-    @field_validator("providers_allow", "providers_block", mode="before")
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        origins = tuple(origin.rstrip("/").lower() for origin in value)
+        if not all(map(_ORIGIN.fullmatch, origins)):
+            raise ValueError("each has to be an origin, such as https://host.example")
+        return origins
+
+    @field_validator(
+        "providers_allow",
+        "providers_block",
+        "egress_allow",
+        "cors_origins",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:  # text from the environment, else a sequence
         if isinstance(value, str):
@@ -193,6 +326,13 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether the work runs inside the web process, without a broker."""
         return not self.broker_url
+
+    @property
+    def permits_private_egress(self) -> bool:
+        """Whether endpoints may be in private networks without being listed."""
+        if self.egress_private is None:
+            return self.is_embedded
+        return self.egress_private
 
     @property
     def effective_database_url(self) -> str:

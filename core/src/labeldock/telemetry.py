@@ -10,9 +10,10 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any, Final
+from io import StringIO
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -27,7 +28,13 @@ _SIGNED_QUERY: Final = re.compile(
     r"|GoogleAccessId|token|signature)=)[^&\s\"']+",
     re.IGNORECASE,
 )
+_CONNECTION_STRING: Final = re.compile(
+    r"((?:AccountKey|SharedAccessSignature)=)[^;\s\"']+", re.IGNORECASE
+)
+_PASSWORD: Final = re.compile(r"(://[^\s/:@\"']*:)[^\s/@\"']+(?=@)")
+_SECRETS: Final = (_SIGNED_QUERY, _CONNECTION_STRING, _PASSWORD)
 HIDDEN: Final = "<hidden>"
+_SIGNING: Final = ("azure", "boto3", "botocore", "google", "requests", "urllib3")
 
 
 def configure_logging(settings: Settings) -> None:
@@ -59,6 +66,14 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     for chatty in ("alembic", "dramatiq", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    keep_signatures_out()
+
+
+def keep_signatures_out() -> None:
+    """Never log what the clouds' libraries say at DEBUG: signed URLs are in it."""
+    for library in _SIGNING:
+        logger = logging.getLogger(library)
+        logger.setLevel(max(logger.level, logging.INFO))
 
 
 def _renderers(settings: Settings) -> list[Any]:  # structlog's processor types
@@ -68,22 +83,44 @@ def _renderers(settings: Settings) -> list[Any]:  # structlog's processor types
     if wants_json:
         return [
             structlog.processors.format_exc_info,
+            redact,  # again: foreign errors put signed URLs into their messages
             structlog.processors.JSONRenderer(),
         ]
-    plain = structlog.dev.plain_traceback  # rich tracebacks would print locals
-    return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+    return [structlog.dev.ConsoleRenderer(exception_formatter=_write_traceback)]
+
+
+def _write_traceback(stream: TextIO, exc_info: Any) -> None:  # structlog's own type
+    text = StringIO()
+    # Plain, since rich tracebacks would print locals.
+    structlog.dev.plain_traceback(text, exc_info)
+    stream.write(hide_secrets(text.getvalue()))
 
 
 def redact(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Hide values whose name says secret, and the signatures in URLs."""
+    """Hide values whose name says secret, and the secrets within texts."""
     for name, value in event.items():
-        if name != "event" and _SECRET_NAME.search(name):
-            event[name] = HIDDEN
-        elif isinstance(value, str):
-            event[name] = _SIGNED_QUERY.sub(rf"\1{HIDDEN}", value)
+        event[name] = _hide(name, value)
     return event
+
+
+def _hide(name: str, value: Any) -> Any:  # whatever is logged
+    if name != "event" and _SECRET_NAME.search(name):
+        return HIDDEN
+    if isinstance(value, str):
+        return hide_secrets(value)
+    if isinstance(value, Mapping):
+        return {key: _hide(str(key), inner) for key, inner in value.items()}
+    # No tuples: `exc_info` is one, and is rendered later.
+    return [_hide(name, each) for each in value] if isinstance(value, list) else value
+
+
+def hide_secrets(text: str) -> str:
+    """A text without the signatures, account keys and passwords of URLs in it."""
+    for pattern in _SECRETS:
+        text = pattern.sub(rf"\1{HIDDEN}", text)
+    return text
 
 
 def new_correlation_id() -> str:

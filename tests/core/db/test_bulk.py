@@ -142,7 +142,8 @@ def test_any_text_comes_back_as_it_was(database, text):
 
 def test_an_error_in_the_middle_leaves_no_row(database):
     def rows():
-        yield (1, 1, 1, "{}", None, 1, 1, 0, 0, 0, 0, 1, NOW.isoformat(), NOW)
+        now = NOW.isoformat()
+        yield (1, 1, 1, "{}", None, 1, 1, 0, 0, 0, 0, 1, now, now)
         raise ValueError("cut off")
 
     with (

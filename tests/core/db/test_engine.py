@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import text
@@ -9,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import select
 
 from labeldock.contract import ConfigurationError
+from labeldock.db import schema
 from labeldock.db.engine import Database, FirstComeLock
 from labeldock.db.tables import Project
 from tests.core.concurrency import PROCESSES, wait_until
@@ -326,3 +330,30 @@ def run_threads(act, count):
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_a_database_that_is_made_is_for_its_owner_alone(tmp_path):
+    before = os.umask(0o022)
+    try:
+        with closing(Database(f"sqlite:///{tmp_path / 'new' / 'it.sqlite3'}")) as made:
+            schema.upgrade(made)
+            modes = {
+                path.name: stat.S_IMODE(path.stat().st_mode)
+                for path in (tmp_path / "new").iterdir()
+            }
+    finally:
+        os.umask(before)
+
+    assert modes == dict.fromkeys(
+        ("it.sqlite3", "it.sqlite3-shm", "it.sqlite3-wal"), 0o600
+    )
+
+
+def test_the_mode_of_a_database_that_is_there_is_kept(tmp_path):
+    path = tmp_path / "it.sqlite3"
+    path.touch()
+    path.chmod(0o640)
+
+    Database(f"sqlite:///{path}").close()
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640

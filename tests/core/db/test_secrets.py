@@ -175,3 +175,15 @@ def test_processes_that_start_at_once_make_one_key(tmp_path):
     }
     assert [path.name for path in (tmp_path / "home").iterdir()] == [KEY_FILE]
     assert stat.S_IMODE((tmp_path / "home" / KEY_FILE).stat().st_mode) == 0o600
+
+
+def test_what_is_sealed_for_one_owner_opens_for_no_other():
+    vault = Vault([NEW, OLD])
+    sealed = Vault([OLD]).seal(SECRET, owner="webhook:1")
+
+    assert vault.unseal(sealed, owner="webhook:1") == SECRET
+    for owner in ("webhook:11", "storage:1:secret", ""):
+        with pytest.raises(ConfigurationError, match="cannot be read"):
+            vault.unseal(sealed, owner=owner)
+    with pytest.raises(ConfigurationError, match="present master keys"):
+        Vault([NEW]).unseal(sealed, owner="webhook:1")

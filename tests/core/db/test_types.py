@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func
 from sqlmodel import col, select, update
 
-from labeldock.db.tables import ImportLink, Project, Run, Storage, Task
+from labeldock.db.tables import ImportLink, Outbox, Project, Run, Storage, Task
 from labeldock.db.types import database_now, dump_json, escape_text, load_json
 
 NOON = datetime(2024, 2, 29, 12, 0, 0, 123456, tzinfo=UTC)
@@ -208,3 +208,23 @@ def test_time_goes_on_inside_a_transaction(database):
         later = session.exec(select(database_now(0.25))).one()
 
     assert later > first
+
+
+def test_postgres_finds_by_its_index_what_is_due(postgres_database):
+    due = select(col(Outbox.id)).where(
+        col(Outbox.storage_id) == 1,
+        col(Outbox.delivered_version) < col(Outbox.wanted_version),
+        col(Outbox.due_at) <= database_now(),
+    )
+    query = due.compile(
+        postgres_database.engine, compile_kwargs={"literal_binds": True}
+    )
+
+    with postgres_database.read() as session:
+        connection = session.connection()
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        plan = connection.exec_driver_sql(f"EXPLAIN {query}").scalars().all()
+
+    conditions = [line for line in plan if "Index Cond" in line]
+    assert conditions, plan
+    assert "due_at <=" in conditions[0]

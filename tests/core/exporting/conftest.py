@@ -73,5 +73,11 @@ def desk(place, bucket):
 
 
 @pytest.fixture
+def sqlite_desk(sqlite_place, bucket):
+    """For what does not depend on the database."""
+    return Desk(sqlite_place, bucket)
+
+
+@pytest.fixture
 def build_desk(build_workplace, bucket):
     return lambda app: Desk(build_workplace(app), bucket)

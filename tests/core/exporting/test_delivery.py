@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import pytest
-from sqlmodel import update
 
 from labeldock.contract import (
     AccessDenied,
@@ -13,12 +12,11 @@ from labeldock.contract import (
     RateLimited,
     Unavailable,
 )
-from labeldock.db.tables import Outbox
-from labeldock.db.types import database_now
 from labeldock.services import annotations, tasks
-from labeldock.services.exporting import delivery, outbox
+from labeldock.services.exporting import claims, delivery, outbox, settling
 from labeldock.testing.plugins import build_catalog
 from tests.core.concurrency import Background, run_at_once, wait_until
+from tests.core.exporting.carrying import Carrier, expire_leases
 from tests.core.scripted import FailAt
 
 
@@ -70,7 +68,7 @@ def test_a_parcel_is_claimed_by_one_alone(desk):
         desk.annotate()
 
     found = run_at_once(
-        *[lambda: delivery.claim_parcels(desk.app, storage.id) for _ in range(4)]
+        *[lambda: claims.claim_parcels(desk.app, storage.id) for _ in range(4)]
     )
 
     ids = [parcel.id for parcels in found for parcel in parcels]
@@ -80,7 +78,7 @@ def test_a_parcel_is_claimed_by_one_alone(desk):
 def test_a_claim_takes_no_more_than_a_batch_whatever_the_plan(
     postgres_app, build_desk, monkeypatch
 ):
-    monkeypatch.setattr(delivery, "BATCH", 2)
+    monkeypatch.setattr(claims, "BATCH", 2)
     desk = build_desk(postgres_app)
     storage, task_id = desk.place.add_export(), desk.task()
     for _ in range(6):
@@ -92,7 +90,7 @@ def test_a_claim_takes_no_more_than_a_batch_whatever_the_plan(
         connection.commit()
     postgres_app.database.close()  # the settings are those of new connections
 
-    assert len(delivery.claim_parcels(postgres_app, storage.id)) == 2
+    assert len(claims.claim_parcels(postgres_app, storage.id)) == 2
     assert sum(row.lease_expires_at is not None for row in desk.rows()) == 2
 
 
@@ -141,28 +139,20 @@ def test_a_delivery_that_lost_its_lease_marks_the_key_again(desk, error):
     """Two uploads of one key: which came last is unknown, so another one follows."""
     storage = desk.place.add_export()
     annotation = desk.annotate()
-    (slow,) = delivery.claim_parcels(desk.app, storage.id)
+    slow = Carrier(desk, storage)
     expire_leases(desk)
-    (quick,) = delivery.claim_parcels(desk.app, storage.id)
-    connection = delivery.load_connection(desk.app, storage.id)
+    quick = Carrier(desk, storage)
     desk.change(annotation, lead_time=1)
 
-    delivery._deliver(desk.app, connection, quick)
+    quick.prepare().send().settle()
     settled = desk.row()
-    delivery._settle(
-        desk.app, slow, error or delivery._send(desk.app, connection, slow)
-    )
+    slow.send(error).settle()
 
-    assert settled.delivered_version == quick.version
+    assert settled.delivered_version == quick.parcel.version
     assert desk.row().wanted_version == settled.wanted_version + 1
     desk.make_due()
     assert desk.deliver(storage) == 1
     assert desk.row().delivered_version == desk.row().wanted_version
-
-
-def expire_leases(desk):
-    with desk.app.database.write_connection() as connection:
-        connection.execute(update(Outbox).values(lease_expires_at=database_now(-1)))
 
 
 def test_a_slow_bucket_gives_back_what_it_did_not_come_to(desk, monkeypatch):
@@ -249,10 +239,10 @@ def test_it_gives_up_after_so_many_attempts_and_the_next_sync_tries_again(
     storage = desk.place.add_export()
     provider.before["save_annotation"] = fault = FailAt(Unavailable("down"))
     annotation = desk.annotate()
-    for _ in range(delivery.MAX_ATTEMPTS + 3):
+    for _ in range(settling.MAX_ATTEMPTS + 3):
         desk.deliver(storage)
         desk.make_due()
-    assert fault.fired == delivery.MAX_ATTEMPTS
+    assert fault.fired == settling.MAX_ATTEMPTS
     assert (desk.row().has_failed, desk.row().attempts) == (True, fault.fired)
     assert outbox.list_pending_storages(desk.app) == []
 
@@ -311,9 +301,7 @@ def test_a_delivery_repeated_after_a_crash_changes_nothing(desk):
     """It was uploaded, and the process died before it could note it."""
     storage = desk.place.add_export()
     annotation = desk.annotate()
-    (parcel,) = delivery.claim_parcels(desk.app, storage.id)
-    connection = delivery.load_connection(desk.app, storage.id)
-    delivery._send(desk.app, connection, parcel)
+    Carrier(desk, storage).send()
     content = desk.bucket.read(str(annotation.id))
     expire_leases(desk)
 

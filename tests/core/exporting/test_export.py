@@ -8,7 +8,7 @@ import pytest
 
 from labeldock.contract import AccessDenied, NotFound, Purpose, Unavailable
 from labeldock.services import leases, runs, storages, tasks
-from labeldock.services.exporting import delivery, export
+from labeldock.services.exporting import claims, export
 from labeldock.services.working import run_until_done, work_slice
 from tests.core.scripted import FailAt
 
@@ -182,18 +182,18 @@ def test_an_export_is_resumed_where_it_was_broken_off(
 
 
 def test_an_export_of_many_is_counted_once_in_a_while(desk, monkeypatch):
-    monkeypatch.setattr(delivery, "BATCH", 2)
+    monkeypatch.setattr(claims, "BATCH", 2)
     task_id = desk.task()
     for _ in range(20):
         desk.annotate(task_id)
     counts = []
-    count_run = export.outbox.count_run
+    count_run = export.count_run
 
     def spy(*args):
         counts.append(1)
         return count_run(*args)
 
-    monkeypatch.setattr(export.outbox, "count_run", spy)
+    monkeypatch.setattr(export, "count_run", spy)
     run = desk.place.sync(desk.place.add_export())
 
     assert run.counts["delivered"] == 20

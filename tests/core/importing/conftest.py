@@ -50,6 +50,11 @@ class Ledger:
             return session.exec(select(Project)).one()
 
 
+def tell(run):
+    """What a run counted, without what it counted nothing of."""
+    return {name: count for name, count in run.counts.items() if count}
+
+
 @pytest.fixture
 def build_ledger():
     return Ledger

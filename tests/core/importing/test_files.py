@@ -13,6 +13,7 @@ from labeldock.contract import (
     StorageError,
 )
 from labeldock.services import projects, storages
+from labeldock.services.working import run_until_done
 from tests.core.scripted import FailAt
 
 
@@ -80,7 +81,7 @@ def test_what_is_broken_in_one_file_keeps_out_that_file_alone(place, bucket, led
     assert ledger.data() == [{"n": 1}, {"n": 2}, {"n": 7}]
     assert (run.counts["created"], run.counts["failed"]) == (3, 1)
     (error,) = place.errors(run)
-    assert (error.key, error.code) == ("b.jsonl", "unusable_file")
+    assert (error.key, error.code) == ("b.jsonl", "broken_json")
     assert "line 3" in error.message
     assert "Correct the file" in error.remedy
 
@@ -108,6 +109,44 @@ def test_a_failed_file_is_read_again_only_once_it_has_changed(
         ("a.json", -1, "linked", True),
         ("b.json", -1, "linked", True),
     ]
+
+
+def test_files_that_gave_no_task_are_read_again_when_asked(
+    place, provider, bucket, ledger
+):
+    bucket.put_all({"a.json": '{"n": 1}', "b.json": "[1]", "c.json": "[]"})
+    storage = place.add()
+    place.sync(storage)
+    reads = provider.calls["get_data"]
+
+    run_id = storages.sync_storage(
+        place.app, place.owner, storage.id, storage.purpose, retry_failed=True
+    ).run.id
+    run = run_until_done(place.app, run_id, owner="test")
+
+    assert provider.calls["get_data"] == reads + 2
+    assert (run.state, run.counts["failed"]) == ("completed_with_errors", 1)
+    assert [error.key for error in place.errors(run)] == ["b.json"]
+    assert ledger.data() == [{"n": 1}]
+    assert len(ledger.links()) == 3
+
+
+def test_what_the_operator_admits_now_comes_when_asked(
+    open_app, installation, build_workplace, bucket
+):
+    strict = build_workplace(open_app(installation, task_file_max_rows=1))
+    bucket.put("a.json", "[{}, {}]")
+    storage = strict.add()
+    strict.sync(storage)
+    generous = open_app(installation)
+    assert strict.sync(storage, app=generous).counts["created"] == 0
+
+    storages.sync_storage(
+        generous, strict.owner, storage.id, storage.purpose, retry_failed=True
+    )
+    run = strict.sync(storage, app=generous)
+
+    assert (run.state, run.counts["created"]) == ("completed", 2)
 
 
 def test_a_file_without_tasks_is_looked_at_again_once_it_has_changed(
@@ -147,7 +186,7 @@ def test_what_is_no_task_file_is_refused_with_what_to_do(place, bucket, ledger):
     found = {e.key: (e.code, e.remedy) for e in place.errors(run)}
     assert found["b.jpg"][0] == "unsupported_format"
     assert "regex_filter" in found["b.jpg"][1]
-    assert found["c"][0] == "unusable_file"
+    assert found["c"][0] == "not_a_task_file"
     assert "use_blob_urls" in found["c"][1]
 
 
@@ -225,13 +264,27 @@ def test_an_object_that_cannot_be_read_is_tried_again_by_the_next_sync(
     run = place.sync(storage)
 
     assert run.state == "completed_with_errors"
-    assert fault.fired == 1
+    assert fault.fired == (2 if code == "integrity_error" else 1)
     assert ledger.data() == [{"n": 1}, {"n": 3}]
     assert [(e.key, e.code) for e in place.errors(run)] == [("b.json", code)]
 
     del provider.before["get_data"]
     assert place.sync(storage).state == "completed"
     assert ledger.data() == [{"n": 1}, {"n": 3}, {"n": 2}]
+
+
+def test_a_file_that_was_cut_off_on_its_way_is_read_once_more(
+    place, provider, bucket, ledger
+):
+    bucket.put("a.json", '{"n": 1}')
+    storage = place.add()
+    fault = FailAt(IntegrityError("cut off", key="a.json"), 1)
+    provider.before["get_data"] = fault
+
+    run = place.sync(storage)
+
+    assert (run.state, fault.count) == ("completed", 2)
+    assert ledger.data() == [{"n": 1}]
 
 
 def test_a_file_overwritten_since_it_was_listed_waits_for_the_next_sync(

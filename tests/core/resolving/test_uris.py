@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeldock.services.resolving import uris
 from labeldock.services.resolving.uris import find_uris, replace_uris
+from tests.core.resolving.counting import count_work
 
 SCHEMES = frozenset({"s3", "gs", "azure-blob"})
 
@@ -249,6 +251,30 @@ def test_hostile_text_is_read_to_its_end(fragment, lead):
     spans = find_uris(text, SCHEMES)
 
     assert len(spans) <= text.count("://")
+
+
+@pytest.mark.parametrize("lead", ["s3://a ", "x s3://a ", '{"a": "s3://a"', '"s3://a'])
+@pytest.mark.parametrize("fragment", [*HOSTILE, '"s3://a\\', "](s3://a)", "s3://a\n"])
+def test_twice_the_text_is_twice_the_work(monkeypatch, fragment, lead):
+    def count(size):
+        text = lead + fragment * (size // len(fragment))
+        return count_work(monkeypatch, text, SCHEMES)
+
+    once, twice = count(10_000), count(20_000)
+
+    assert once > 10_000 / 2
+    assert twice < 2.2 * once
+    assert twice < 20 * 20_000
+
+
+def test_what_grows_faster_than_the_text_would_be_noticed(monkeypatch):
+    def find_quadratically(text, _):
+        return [text[start:] for start in range(len(text))]
+
+    monkeypatch.setattr(uris, "find_uris", find_quadratically)
+    once, twice = (count_work(monkeypatch, "a" * n, SCHEMES) for n in (100, 200))
+
+    assert twice > 3 * once
 
 
 def test_ten_megabytes_of_schemes_are_one_uri_or_none():

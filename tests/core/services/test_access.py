@@ -89,7 +89,7 @@ def test_a_token_that_is_unknown_revoked_or_expired_opens_nothing(app, people):
     revoked, expired = (access.create_token(app, people.owner.email) for _ in range(2))
     access.revoke_token(app, revoked)
     with app.database.write() as session:
-        hashed = access._hash_token(expired)
+        hashed = access.hash_token(expired)
         past = utc_now() - timedelta(seconds=1)
         session.execute(
             update(Token).where(Token.token_hash == hashed).values(expires_at=past)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from secrets import token_hex
 
@@ -14,6 +15,12 @@ from labeldock_azure.plugin import AzureProvider
 from tests.plugins.azure.places import Place
 from tests.servers.azurite import run_azurite
 from tests.servers.starting import start_server
+
+if "LABELDOCK_TEST_AZURE_CONTAINER" in os.environ:
+
+    @pytest.fixture(scope="session", autouse=True)
+    def _loopback_only():
+        """Lets these tests reach the container that was named for them."""
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ class AzureRig(ProviderRig):
     def build_environment(self) -> Mapping[str, str]:
         return {
             "LABELDOCK_AZURE_CONNECT_TIMEOUT": "1",
-            "LABELDOCK_AZURE_READ_TIMEOUT": "1",
+            "LABELDOCK_AZURE_READ_TIMEOUT": "2",
             "LABELDOCK_AZURE_MAX_ATTEMPTS": "2",
         }
 

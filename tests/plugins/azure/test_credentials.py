@@ -231,6 +231,26 @@ def test_a_service_principal_reads(directory, principal, list_keys, provider):
     assert asked["scope"][0].startswith("https://storage.azure.com/.default")
 
 
+def test_a_server_that_nobody_trusts_is_told(token_server, connect, provider):
+    storage = connect(**token_server.build_options("media"))
+
+    report = provider.validate(storage, ValidateRequest())
+
+    (problem,) = report.problems
+    assert report.status is Availability.UNREACHABLE
+    assert problem.field == "azure_endpoint"
+    assert "trusted TLS" in problem.message
+    assert "REQUESTS_CA_BUNDLE" in problem.remedy
+
+
+def test_an_authority_that_the_operator_trusts_is_enough(
+    token_server, container, connect, provider
+):
+    storage = connect(**token_server.build_options(container))
+
+    assert provider.validate(storage, ValidateRequest()).is_ok
+
+
 def test_a_token_is_used_until_it_ends(directory, principal, list_keys):
     for _ in range(5):
         list_keys(principal)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from azure.storage.blob import CorsRule
 
-from labeldock.contract import Availability, Purpose, ValidateRequest
+from labeldock.contract import (
+    AccessDenied,
+    Availability,
+    Purpose,
+    ValidateRequest,
+)
 from labeldock.testing.answers import Answer
 from labeldock.testing.proxy import Reply
 
@@ -168,6 +175,37 @@ def test_media_that_are_streamed_need_no_cors(place, media, check):
     options = place.build_sas_options(media, "rl")
 
     assert check(options, asked=ValidateRequest(origin=ORIGIN)).is_ok
+
+
+def refuse_localhost(host, address):
+    if host == "localhost":
+        raise AccessDenied(f"Nobody may connect to {address}.")
+
+
+def test_a_look_for_cors_goes_nowhere_either(place, media, provider, connect, proxy):
+    place.put(media, "a.txt")
+    public = {"public_endpoint": proxy.url.replace("127.0.0.1", "localhost")}
+    storage = connect(**place.build_options(media) | public)
+    storage = replace(storage, check_peer=refuse_localhost)
+
+    report = provider.validate(storage, ValidateRequest(origin=ORIGIN))
+
+    assert [problem.code for problem in report.problems] == ["cors_unchecked"]
+    assert proxy.record.requests == []
+
+
+def test_a_look_for_cors_is_not_led_elsewhere(place, media, check, proxy):
+    place.put(media, "a.txt")
+    proxy.add(Reply(Answer(302, {"Location": f"{proxy.url}/elsewhere"})), method="GET")
+
+    report = check(
+        place.build_options(media),
+        asked=ValidateRequest(origin=ORIGIN),
+        public_endpoint=proxy.url,
+    )
+
+    assert [problem.code for problem in report.problems] == ["cors"]
+    assert len(proxy.record.requests) == 1
 
 
 def test_a_public_endpoint_that_is_out_of_reach_is_told(place, media, check):

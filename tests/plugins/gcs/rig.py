@@ -52,7 +52,7 @@ class GcsRig(ProviderRig):
 class FakeGcsRig(GcsRig):
     """The served fake: docs/explanation/gcs-fake.md."""
 
-    title = "Google Cloud Storage (fake)"
+    title = "gcs (fake)"
 
     def start(self, request):
         self.server = request.getfixturevalue("gcs_server")
@@ -112,7 +112,7 @@ class FakeGcsRig(GcsRig):
 class LiveGcsRig(GcsRig):
     """A real bucket, by the bare SDK."""
 
-    title = "Google Cloud Storage"
+    title = "gcs (real bucket)"
     bulk = 1_001
     examples = 5
     patience = 60.0

@@ -20,6 +20,7 @@ from labeldock.contract import (
     Unavailable,
     WriteRequest,
 )
+from labeldock.testing.proxy import ALWAYS, Delay, FaultProxy
 from labeldock_gcs.clients import ClientCache
 
 MANY = 70
@@ -260,3 +261,26 @@ def test_a_body_without_googles_headers_is_told(provider, storage, server, heade
 
     with pytest.raises(StorageError, match="not Cloud Storage"):
         provider.get_data(storage, ReadRequest("a"))
+
+
+def test_threads_read_over_as_many_connections_as_were_set(
+    provider, connect, server, bucket
+):
+    for number in range(40):
+        bucket.put(f"{number}", bytes(1000), "text/plain")
+    with FaultProxy(server.url) as proxy:
+        storage = connect(operator={"connections": 4}, gcs_endpoint=proxy.url)
+        proxy.add(Delay(0.02), times=ALWAYS)
+
+        def read(number):
+            body = provider.get_data(storage, ReadRequest(f"{number}"))
+            try:
+                return len(body.reader.read(1000))
+            finally:
+                body.reader.close()
+
+        with ThreadPoolExecutor(4) as pool:
+            found = set(pool.map(read, range(40)))
+
+        assert found == {1000}
+        assert proxy.record.open <= 4  # those that are kept

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from labeldock.contract import Availability, Purpose, ValidateRequest
+from labeldock.contract import (
+    AccessDenied,
+    Availability,
+    Purpose,
+    ValidateRequest,
+)
+from tests.servers.certificates import build_certificate
+from tests.servers.moto import run_moto
 
 ORIGIN = "https://labels.example.org"
 
@@ -119,11 +128,58 @@ def test_origins_do_not_matter_where_nothing_is_signed(provider, connect, bucket
     assert provider.validate(storage, ValidateRequest(origin=ORIGIN)).is_ok
 
 
-def test_origins_do_not_matter_where_only_browsers_get(provider, connect, bucket):
+def test_a_public_endpoint_that_is_out_of_reach_is_told(provider, connect, bucket):
     bucket.put("a.txt", b"data", "text/plain")
     storage = connect(public_endpoint="http://127.0.0.1:9")
 
-    assert provider.validate(storage, ValidateRequest(origin=ORIGIN)).is_ok
+    report = provider.validate(storage, ValidateRequest(origin=ORIGIN))
+
+    (problem,) = report.problems
+    assert (problem.field, problem.code) == ("public_endpoint", "cors_unchecked")
+
+
+def refuse_localhost(host, address):
+    if host == "localhost":
+        raise AccessDenied(f"Nobody may connect to {address}.")
+
+
+def test_a_look_for_origins_goes_nowhere_either(provider, connect, bucket, server):
+    bucket.put("a.txt", b"data", "text/plain")
+    public = server.url.replace("127.0.0.1", "localhost")
+    storage = replace(connect(public_endpoint=public), check_peer=refuse_localhost)
+
+    report = provider.validate(storage, ValidateRequest(origin=ORIGIN))
+
+    assert [problem.code for problem in report.problems] == ["cors_unchecked"]
+    assert not [target for _, target in server.requests if "X-Goog-Signature" in target]
+
+
+def test_a_key_that_cannot_be_signed_says_nothing_of_origins(provider, connect, bucket):
+    bucket.put("../a.txt", b"data", "text/plain")
+
+    assert provider.validate(connect(), ValidateRequest(origin=ORIGIN)).is_ok
+
+
+def test_without_an_origin_nobody_looks_at_cors(check, bucket, server):
+    bucket.put("a.txt", b"data", "text/plain")
+
+    assert check(Purpose.IMPORT, "list", "get").is_ok
+    assert not [target for _, target in server.requests if "X-Goog-Signature" in target]
+
+
+def test_a_server_that_nobody_trusts_is_told(provider, connect, tmp_path):
+    with run_moto(build_certificate(tmp_path)) as url:  # any server with TLS
+        storage = connect(
+            gcs_endpoint=url, google_application_credentials=None, anonymous=True
+        )
+
+        report = provider.validate(storage, ValidateRequest())
+
+    (problem,) = report.problems
+    assert report.status is Availability.UNREACHABLE
+    assert problem.field == "gcs_endpoint"
+    assert "not trusted" in problem.message
+    assert "REQUESTS_CA_BUNDLE" in problem.remedy
 
 
 def test_what_no_table_knows_still_has_a_field_and_a_remedy(provider, storage, server):

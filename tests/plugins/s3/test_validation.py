@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from labeldock.contract import (
+    AccessDenied,
     Availability,
     DeleteRequest,
     ListQuery,
@@ -337,6 +339,24 @@ def test_a_public_endpoint_that_is_out_of_reach_is_told(moto, check):
 
     (problem,) = report.problems
     assert (problem.field, problem.code) == ("public_endpoint", "cors_unchecked")
+
+
+def refuse_localhost(host, address):
+    if host == "localhost":
+        raise AccessDenied(f"Nobody may connect to {address}.")
+
+
+def test_a_look_for_cors_goes_nowhere_either(moto, provider, connect):
+    moto.put("media", "a.txt")
+    with FaultProxy(moto.endpoint) as proxy:
+        public = {"public_endpoint": proxy.url.replace("127.0.0.1", "localhost")}
+        storage = connect(**moto.build_options("media") | public)
+        storage = replace(storage, check_peer=refuse_localhost)
+
+        report = provider.validate(storage, ValidateRequest(origin=ORIGIN))
+
+        assert [problem.code for problem in report.problems] == ["cors_unchecked"]
+        assert proxy.record.requests == []
 
 
 def test_an_object_that_cannot_be_signed_says_nothing_of_cors(moto, check):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from labeldock.cli.apply import apply_file
 from labeldock.cli.demo.command import run_demo
 from labeldock.cli.doctor import check_installation
 from labeldock.cli.exports import export
@@ -20,6 +21,7 @@ from labeldock.cli.runs import run_commands
 from labeldock.cli.serving import serve, work
 from labeldock.cli.storages import storage_commands
 from labeldock.cli.users import token_commands, user_commands
+from labeldock.cli.webhooks import webhook_commands
 
 ABOUT = """Connect cloud buckets to annotation projects.
 
@@ -60,6 +62,8 @@ def build_application() -> typer.Typer:
     application.add_typer(project_commands, name="project")
     application.add_typer(storage_commands, name="storage")
     application.add_typer(run_commands, name="run")
+    application.add_typer(webhook_commands, name="webhook")
+    application.command("apply")(apply_file)
     application.command("export")(export)
     application.command("plugins")(list_plugins)
     application.command("new-provider")(create_provider)

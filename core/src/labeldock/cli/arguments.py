@@ -36,6 +36,30 @@ Waits = Annotated[
     ),
 ]
 
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed",
+        help="Read task files again that gave no task and have not changed since.",
+    ),
+]
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Import: report what a sync would do, and import nothing."
+    ),
+]
+
+OnlyNew = Annotated[
+    bool | None,
+    typer.Option(
+        "--only-new/--everything",
+        help="Export: write what is new or changed, or everything again; otherwise as "
+        "the storage says.",
+    ),
+]
+
 # The settings of every storage, whatever its provider. None: not given.
 
 Title = Annotated[
@@ -74,6 +98,15 @@ Blob = Annotated[
         help="One task per object, or objects are JSON files of tasks (the default).",
     ),
 ]
+OnChange = Annotated[
+    str | None,
+    typer.Option(
+        "--on-change",
+        metavar="POLICY",
+        help="Objects that changed after their import: report (the default) counts "
+        "them, update gives their tasks the new contents, flag marks their tasks.",
+    ),
+]
 Presign = Annotated[
     bool | None,
     typer.Option(
@@ -92,6 +125,15 @@ Synchronizable = Annotated[
     typer.Option(
         "--synchronizable/--not-synchronizable",
         help="Whether the storage may be synced by hand; it may by default.",
+    ),
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        "--schedule",
+        metavar="TEXT",
+        help='When it is synced by itself: "every 15 minutes", @daily, or a cron '
+        "expression in UTC; empty for never.",
     ),
 ]
 CanDelete = Annotated[

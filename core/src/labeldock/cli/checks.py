@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from typing import Final
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
 from labeldock.contract.errors import LabeldockError
 from labeldock.db import schema
 from labeldock.db.engine import Database
-from labeldock.db.secrets import KEY_FILE, load_vault
-from labeldock.db.tables import User
+from labeldock.db.messages import Webhook
+from labeldock.db.secrets import KEY_FILE, EncryptedValue, Vault, load_vault
+from labeldock.db.tables import StorageSecret, User
 from labeldock.db.types import database_now
 from labeldock.host import CatalogEntry, PluginStatus
 from labeldock.host.catalog import Catalog
@@ -120,7 +122,7 @@ def _check_space(folder: Path) -> Finding:
 def _check_secret_key(settings: Settings) -> Iterator[Finding]:
     is_set = bool(settings.secret_key.get_secret_value())
     key_file = settings.home / KEY_FILE
-    if not is_set and not settings.database_url and not key_file.exists():
+    if _has_no_key_yet(settings):
         yield _ok("secret key", "will be made in the home folder at first use")
         return
     try:
@@ -132,6 +134,12 @@ def _check_secret_key(settings: Settings) -> Iterator[Finding]:
         yield _fail("secret key", f"{key_file}: {reason}.", "Make it readable.")
     else:
         yield from _check_key_file(key_file, is_set=is_set)
+
+
+def _has_no_key_yet(settings: Settings) -> bool:
+    """Whether there is none, and the first use will make one."""
+    is_set = settings.secret_key.get_secret_value() or settings.database_url
+    return not is_set and not (settings.home / KEY_FILE).exists()
 
 
 def _check_key_file(key_file: Path, *, is_set: bool) -> Iterator[Finding]:
@@ -179,6 +187,7 @@ def _ask_database(settings: Settings, database: Database) -> Iterator[Finding]:
     if found == wanted:
         yield _ok("schema", f"revision {found}")
         yield _check_users(database)
+        yield from _check_stored_secrets(settings, database)
     elif database.is_sqlite:
         message = f"revision {found or 'none'}; brought to {wanted} at the next start"
         yield _warn("schema", message, "Make a backup before.")
@@ -197,6 +206,43 @@ def _check_users(database: Database) -> Finding:
         return _ok("users", f"{count}")
     command = "labeldock user create --admin --email you@example.org"
     return _warn("users", "Nobody can log in yet.", f"Run: {command}")
+
+
+def _check_stored_secrets(settings: Settings, database: Database) -> Iterator[Finding]:
+    """Secrets outlive their keys, which is noticed only when they are needed."""
+    counts = _count_secrets(database)
+    total = sum(counts.values())
+    try:
+        vault = None if _has_no_key_yet(settings) else load_vault(settings)
+    except (LabeldockError, OSError):
+        return  # said already, as the finding about the key
+    lost = sum(n for key, n in counts.items() if not (vault and vault.knows(key)))
+    if lost:
+        message = f"{lost} of {total} cannot be read with the present keys."
+        remedy = "Add the earlier key to LABELDOCK_SECRET_KEY, after a comma, or enter "
+        yield _fail("stored secrets", message, f"{remedy}them again.")
+    elif vault and (earlier := _count_earlier(vault, counts)):
+        message = f"{earlier} of {total} need an earlier key of LABELDOCK_SECRET_KEY."
+        remedy = "Keep that key until each storage and webhook has been saved again."
+        yield _warn("stored secrets", message, remedy)
+    elif total:
+        yield _ok("stored secrets", f"{total}, readable")
+
+
+def _count_secrets(database: Database) -> Counter[str]:
+    """How many were encrypted with which key, by its id."""
+    counts: Counter[str] = Counter()
+    with database.read() as session:
+        for table in (StorageSecret, Webhook):
+            key_id = col(table.key_id)
+            query = select(key_id, func.count()).group_by(key_id)
+            counts.update(dict(session.exec(query).all()))
+    return counts
+
+
+def _count_earlier(vault: Vault, counts: Counter[str]) -> int:
+    values = ((EncryptedValue(key, b""), n) for key, n in counts.items())
+    return sum(n for value, n in values if not vault.is_current(value))
 
 
 def _check_sqlite(settings: Settings, database: Database) -> Iterator[Finding]:

@@ -64,6 +64,9 @@ def print_run(run: RunView, errors: Iterable[RunErrorView]) -> None:
     print_table(("", ""), rows)
     if run.problem:
         typer.echo(describe_problem(run))
+    for each in run.interruptions:
+        line = f"  {each['at']} {each['code']} ({each['owner']}): {each['message']}"
+        typer.echo(clean_text(line))
     print_errors(errors)
 
 

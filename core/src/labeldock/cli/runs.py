@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labeldock.cli.arguments import AnyProjectId, AsJson, AsUser, RunId, Waits
+from labeldock.cli.dry_runs import dump_objects, print_objects
 from labeldock.cli.operating import open_operation
 from labeldock.cli.projects import list_all_projects
 from labeldock.cli.run_views import dump_run, list_errors, print_run, show_counts
@@ -95,10 +96,11 @@ def show_run(
     with open_operation(as_user) as operation:
         view = runs.get_run(*operation, run)
         found = list_errors(operation, run, errors)
-    if as_json:
-        print_json(dump_run(view, found))
-    else:
-        print_run(view, found)
+        if as_json:
+            print_json(dump_run(view, found) | dump_objects(operation, view))
+        else:
+            print_run(view, found)
+            print_objects(operation, view)
 
 
 @run_commands.command("cancel")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8080
+HTTP_PROTOCOL: Final = "labeldock.web.protocol:BoundedHttp"
 STOP_SECONDS: Final = 10
 """How long requests and slices under way may take once the service is to stop."""
 
@@ -149,6 +150,7 @@ def run_processes(listener: socket.socket, count: int) -> None:
 
 def _choose_options() -> dict[str, Any]:
     return {
+        "http": HTTP_PROTOCOL,
         "log_config": None,  # the service's own log takes uvicorn's lines
         "access_log": False,
         "server_header": False,

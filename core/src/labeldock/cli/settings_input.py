@@ -66,6 +66,16 @@ def _split_assignments(assignments: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield _name_field(name), text
 
 
+def split_headers(assignments: Sequence[str]) -> dict[str, str]:
+    """Headers of the form `Name=value`; the value may be a reference.
+
+    Raises:
+        InvalidInput: one is not of this form, or cannot be read.
+    """
+    pairs = (assignment.partition("=") for assignment in assignments)
+    return {name: _read_reference("--header", text) for name, _, text in pairs}
+
+
 def _split_words(
     model: type[BaseModel], words: Sequence[str]
 ) -> Iterator[tuple[str, str]]:

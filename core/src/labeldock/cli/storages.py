@@ -8,7 +8,21 @@ import typer
 
 from labeldock.cli import arguments as given
 from labeldock.cli import storage_views
-from labeldock.cli.arguments import AsJson, AsUser, StorageId, Waits
+from labeldock.cli.arguments import (
+    AsJson,
+    AsUser,
+    DryRun,
+    OnlyNew,
+    RetryFailed,
+    StorageId,
+    Waits,
+)
+from labeldock.cli.events import manage_events
+from labeldock.cli.export_storages import (
+    list_deliveries,
+    retry_deliveries,
+    verify_storage,
+)
 from labeldock.cli.operating import open_operation
 from labeldock.cli.showing import print_json
 from labeldock.cli.terminal_work import follow_run
@@ -22,6 +36,10 @@ if TYPE_CHECKING:
 storage_commands = typer.Typer(
     no_args_is_help=True, help="Where media come from and annotations go to."
 )
+storage_commands.command("events")(manage_events)
+storage_commands.command("deliveries")(list_deliveries)
+storage_commands.command("retry")(retry_deliveries)
+storage_commands.command("verify")(verify_storage)
 OPEN = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -46,9 +64,11 @@ def add_storage(
     recursive: given.Recursive = None,
     regex: given.Regex = None,
     blob: given.Blob = None,
+    on_change: given.OnChange = None,
     presign: given.Presign = None,
     presign_ttl: given.PresignTtl = None,
     synchronizable: given.Synchronizable = None,
+    schedule: given.Schedule = None,
     can_delete: given.CanDelete = None,
     assignments: given.Assignments = None,
     as_user: AsUser = None,
@@ -70,9 +90,11 @@ def add_storage(
         "recursive_scan": recursive,
         "regex_filter": regex,
         "use_blob_urls": blob,
+        "on_change": on_change,
         "presign": presign,
         "presign_ttl": presign_ttl,
         "synchronizable": synchronizable,
+        "schedule": schedule,
         "can_delete_objects": can_delete,
     }
     purpose = Purpose.EXPORT if export else Purpose.IMPORT
@@ -104,9 +126,11 @@ def update_storage(
     recursive: given.Recursive = None,
     regex: given.Regex = None,
     blob: given.Blob = None,
+    on_change: given.OnChange = None,
     presign: given.Presign = None,
     presign_ttl: given.PresignTtl = None,
     synchronizable: given.Synchronizable = None,
+    schedule: given.Schedule = None,
     can_delete: given.CanDelete = None,
     assignments: given.Assignments = None,
     as_user: AsUser = None,
@@ -123,9 +147,11 @@ def update_storage(
         "recursive_scan": recursive,
         "regex_filter": regex,
         "use_blob_urls": blob,
+        "on_change": on_change,
         "presign": presign,
         "presign_ttl": presign_ttl,
         "synchronizable": synchronizable,
+        "schedule": schedule,
         "can_delete_objects": can_delete,
     }
     typed = (common, assignments or (), context.args)
@@ -239,6 +265,9 @@ def list_fields(
 def sync_storage(
     storage: StorageId,
     wait: Waits = True,
+    retry_failed: RetryFailed = False,
+    only_new: OnlyNew = None,
+    dry_run: DryRun = False,
     as_user: AsUser = None,
     as_json: AsJson = False,
 ) -> None:
@@ -248,11 +277,22 @@ def sync_storage(
     leaves a run that goes on from where it is. The exit code is 0 if everything went
     well, and 1 if the run failed, was cancelled, or had errors with some objects.
     """
-    from labeldock.services import storages
+    from labeldock.services import dry_runs, storages
 
     with open_operation(as_user) as operation:
         app, principal = operation
+        if dry_run:
+            run = dry_runs.request_dry_run(app, principal, storage)
+            follow_run(operation, run, wait=wait, as_json=as_json)
+            return
         purpose = storages.find_storage(app, principal, storage).purpose
-        view = storages.sync_storage(app, principal, storage, purpose)
+        view = storages.sync_storage(
+            app,
+            principal,
+            storage,
+            purpose,
+            retry_failed=retry_failed,
+            only_new=only_new,
+        )
         assert view.run is not None
         follow_run(operation, view.run, wait=wait, as_json=as_json)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from labeldock.cli.dry_runs import dump_objects, print_objects
 from labeldock.cli.failures import FAILURE, INTERRUPTED
 from labeldock.cli.run_views import (
     describe_problem,
@@ -119,9 +120,10 @@ def _explain_interruption(run: RunView) -> str:
 def _report_end(operation: Operation, run: RunView, *, as_json: bool) -> None:
     errors = list_errors(operation, run.id, SHOWN_ERRORS)
     if as_json:
-        print_json(dump_run(run, errors))
+        print_json(dump_run(run, errors) | dump_objects(operation, run))
         return
     typer.echo(f"Run {run.id} {_describe_state(run)}: {show_counts(run)}.")
+    print_objects(operation, run)
     if run.problem:
         typer.echo(describe_problem(run), err=True)
     print_errors(errors, is_error=True)

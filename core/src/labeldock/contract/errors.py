@@ -12,6 +12,7 @@ help* (`retryable`, which the job layer reads).
     │   ├── NotAllowed (PermissionError) somebody is, without the permission
     │   ├── NotFound (LookupError)       no such project, task, storage, ...
     │   └── Conflict                     the state of things forbids it
+    │       └── NotConnected             the storage is known, and cannot be used now
     ├── PluginError                      a plug-in, not the storage behind it
     │   ├── PluginLoadError              its import, registration or description failed
     │   ├── ProviderClash                two distributions claim one name
@@ -146,6 +147,12 @@ class Conflict(RequestError):
     """The present state forbids it, e.g. a storage that is being synced is removed."""
 
     code = "conflict"
+
+
+class NotConnected(Conflict):
+    """What is asked for lies in a storage that is known and cannot be used now."""
+
+    code = "storage_not_connected"
 
 
 class PluginError(LabeldockError):

@@ -4,7 +4,8 @@ A provider's settings model is the one source for the API's fields, their valida
 the console's form, the command line's options and the reference page. Field names are
 the names on the wire, flat (`region_name`, not `s3.region`). A field of type
 `SecretStr` is encrypted at rest, never shown again, and kept when an update leaves it
-out.
+out. A field marked with `ENDPOINT` holds an address that requests are sent to; the host
+checks it before anything is sent.
 """
 
 from __future__ import annotations
@@ -30,9 +31,20 @@ RESERVED_FIELDS: Final = frozenset({
     "id", "type", "title", "description", "project", "created_at", "synchronizable",
     "last_sync", "last_sync_count", "last_sync_job", "status", "traceback", "meta",
     "prefix", "literal_prefix", "recursive_scan", "regex_filter", "use_blob_urls",
-    "presign", "presign_ttl", "can_delete_objects", "limit",
+    "presign", "presign_ttl", "can_delete_objects", "limit", "payload", "key_template",
+    "layout", "indent", "max_workers", "export_on_save", "save_only_new_annotations",
+    "schedule", "next_run_at", "on_change",
 })  # fmt: skip
 """Field names that every storage has already; a settings model must not use them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The type of `ENDPOINT`."""
+
+
+ENDPOINT: Final = Endpoint()
+"""Marks a settings field that holds an address: `Annotated[str | None, ENDPOINT]`."""
 
 
 class StorageOptions(BaseModel):
@@ -53,6 +65,16 @@ class StorageOptions(BaseModel):
         one of the provider's URI schemes and `://`.
         """
         raise NotImplementedError
+
+    def list_endpoints(self) -> tuple[tuple[str, str], ...]:
+        """The fields that name a host to send requests to, each with its address.
+
+        Pure. The host checks each of them against the operator's egress policy before
+        it calls an operation. What is marked with `ENDPOINT` is found by itself; a
+        model overrides this if an address is part of another value.
+        """
+        values = ((name, getattr(self, name)) for name in endpoint_fields(type(self)))
+        return tuple((name, str(value)) for name, value in values if value)
 
 
 class OperatorOptions(BaseModel):
@@ -141,6 +163,13 @@ def secret_fields(model: type[BaseModel]) -> frozenset[str]:
     """Names of the fields whose values are secret: those of type `SecretStr`."""
     return frozenset(
         name for name, info in model.model_fields.items() if _is_secret(info)
+    )
+
+
+def endpoint_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """Names of the fields that hold an address: those marked with `ENDPOINT`."""
+    return tuple(
+        name for name, info in model.model_fields.items() if ENDPOINT in info.metadata
     )
 
 

@@ -8,7 +8,7 @@ coroutines, no SDK objects.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from labeldock.contract.options import OperatorOptions, StorageOptions
+    from labeldock.contract.peers import CheckPeer
 
 MAX_KEY_BYTES: Final = 1024
 """The longest key, in UTF-8 bytes, that every cloud provider takes."""
@@ -47,6 +48,9 @@ class StorageRef:
         fingerprint: changes whenever options or operator settings do, and tells
             nothing about them (an HMAC); the key under which a provider may cache a
             client.
+        check_peer: to be asked, with host and address, about each connection that was
+            made to an endpoint of the options; see `guard_pools`. None: there is no
+            need.
     """
 
     id: int | None
@@ -55,6 +59,7 @@ class StorageRef:
     options: StorageOptions
     operator: OperatorOptions
     fingerprint: str
+    check_peer: CheckPeer | None = field(default=None, compare=False, repr=False)
 
     def options_as(self, model: type[OptionsT]) -> OptionsT:
         """The options, checked to be of the provider's own model.

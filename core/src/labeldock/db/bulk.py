@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Table
+from sqlalchemy import Boolean, Connection, Dialect, Table
 
 from labeldock.db.types import Json, UtcDateTime, dump_json
 
@@ -62,6 +62,37 @@ def _insert_statement(dialect: str, table: Table, columns: tuple[str, ...]) -> s
         marks = ", ".join("?" * len(columns))
         return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608  our own names
     return f'COPY "{table.name}" ({names}) FROM STDIN'
+
+
+class ManyRows:
+    """A statement that is executed for many rows, compiled once.
+
+    The driver gets its text and plain values, which takes a tenth of the time that
+    SQLAlchemy takes to bind them; values have to be encoded (see `encode_time`).
+    """
+
+    def __init__(
+        self, statement: Any, columns: Sequence[str], dialect: Dialect
+    ) -> None:
+        """For rows that have values for these columns, in this order."""
+        compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+        self._text = str(compiled)
+        self._columns = columns
+        self._usual: dict[str, Any] = dict(compiled.params)
+        self._names: Sequence[str] | None = compiled.positiontup
+
+    def execute(self, connection: Connection, rows: Iterable[Row]) -> None:
+        """Execute it for all rows."""
+        named = [
+            {**self._usual, **dict(zip(self._columns, row, strict=True))}
+            for row in rows
+        ]
+        names = self._names
+        if names is None:
+            connection.exec_driver_sql(self._text, named)
+            return
+        values = [tuple(row[name] for name in names) for row in named]
+        connection.exec_driver_sql(self._text, values)
 
 
 def encode_time(connection: Connection, value: datetime | None) -> Any:

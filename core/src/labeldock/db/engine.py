@@ -18,7 +18,12 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
 from sqlmodel import Session
 
 from labeldock.contract.errors import ConfigurationError
@@ -203,6 +208,14 @@ def _is_worth_repeating(error: DBAPIError) -> bool:
     return state in _RETRIED_STATES or "database is locked" in str(error.orig)
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether a database is away, or refuses for a reason that passes by itself."""
+    if not isinstance(error, DBAPIError):
+        return False
+    kinds = OperationalError, InterfaceError
+    return isinstance(error, kinds) or error.connection_invalidated
+
+
 def _build_engine(url: str, pool_size: int) -> Engine:
     try:
         parsed = make_url(url)
@@ -238,13 +251,23 @@ def _bad_url() -> ConfigurationError:
 
 
 def _build_sqlite(url: str) -> Engine:
-    path = make_url(url).database
-    if path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    name = make_url(url).database
+    if name and name != ":memory:" and not name.startswith("file:"):
+        _make_file(Path(name))
     engine = create_engine(url, hide_parameters=True, pool_size=20, max_overflow=40)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_file(path: Path) -> None:
+    """Make a database that its owner alone can read; it holds hashes of passwords.
+
+    SQLite gives the files beside it, the journal above all, the same mode.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:  # driver objects

@@ -12,9 +12,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+import labeldock.db.partitions  # noqa: F401  its tables belong to the schema
 from labeldock.contract.errors import ConfigurationError
 from labeldock.db.engine import Database
-from labeldock.db.tables import metadata
+from labeldock.db.messages import SCHEMA
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
@@ -82,7 +83,7 @@ def list_differences(database: Database) -> list[object]:
     """What the migrations and the tables disagree on; empty when all is well."""
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, metadata))
+        return list(compare_metadata(context, SCHEMA))
 
 
 def _alter(database: Database, action: Callable[[Config], None]) -> None:

@@ -46,14 +46,11 @@ class Vault:
         self._ciphers = {_key_id(key): AESGCM(_derive(key, b"at rest")) for key in keys}
         self._newest = _key_id(keys[0])
         self._master = keys[0]
+        self._derived: dict[str, bytes] = {}
 
     def encrypt(self, value: str, *, storage_id: int, field: str) -> EncryptedValue:
         """Encrypt one secret field of one storage."""
-        nonce = os.urandom(_NONCE_BYTES)
-        bound_to = _bind(storage_id, field)
-        cipher = self._ciphers[self._newest]
-        sealed = cipher.encrypt(nonce, value.encode(), bound_to)
-        return EncryptedValue(self._newest, nonce + sealed)
+        return self.seal(value, owner=_name_owner(storage_id, field))
 
     def decrypt(self, value: EncryptedValue, *, storage_id: int, field: str) -> str:
         """Open what `encrypt` made for the same storage and field.
@@ -62,13 +59,9 @@ class Vault:
             ConfigurationError: the key is not among the master keys, or the value was
                 changed or moved.
         """
-        cipher = self._ciphers.get(value.key_id)
-        nonce, sealed = value.ciphertext[:_NONCE_BYTES], value.ciphertext[_NONCE_BYTES:]
-        try:
-            if cipher is not None:
-                return cipher.decrypt(nonce, sealed, _bind(storage_id, field)).decode()
-        except InvalidTag:
-            pass
+        opened = self._open(value, _name_owner(storage_id, field))
+        if opened is not None:
+            return opened
         raise ConfigurationError(
             f"The secret '{field}' of storage {storage_id} cannot be read with the "
             "present master keys.",
@@ -76,13 +69,52 @@ class Vault:
             remedy="Add the earlier key to LABELDOCK_SECRET_KEY, or enter it again.",
         )
 
+    def seal(self, value: str, *, owner: str) -> EncryptedValue:
+        """Encrypt a secret of whatever `owner` names; it opens for that name alone."""
+        nonce = os.urandom(_NONCE_BYTES)
+        cipher = self._ciphers[self._newest]
+        sealed = cipher.encrypt(nonce, value.encode(), owner.encode())
+        return EncryptedValue(self._newest, nonce + sealed)
+
+    def unseal(self, value: EncryptedValue, *, owner: str) -> str:
+        """Open what `seal` made for the same owner.
+
+        Raises:
+            ConfigurationError: as with `decrypt`.
+        """
+        opened = self._open(value, owner)
+        if opened is not None:
+            return opened
+        raise ConfigurationError(
+            f"The secret of {owner} cannot be read with the present master keys.",
+            field="LABELDOCK_SECRET_KEY",
+            remedy="Add the earlier key to LABELDOCK_SECRET_KEY, or make a new secret.",
+        )
+
+    def _open(self, value: EncryptedValue, owner: str) -> str | None:
+        cipher = self._ciphers.get(value.key_id)
+        nonce, sealed = value.ciphertext[:_NONCE_BYTES], value.ciphertext[_NONCE_BYTES:]
+        if cipher is None:
+            return None
+        try:
+            return cipher.decrypt(nonce, sealed, owner.encode()).decode()
+        except InvalidTag:
+            return None
+
+    def knows(self, key_id: str) -> bool:
+        """Whether what was encrypted with the key of this id can be read."""
+        return key_id in self._ciphers
+
     def is_current(self, value: EncryptedValue) -> bool:
         """Whether it was encrypted with the newest key."""
         return value.key_id == self._newest
 
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes for another purpose: signed URLs, sessions, fingerprints."""
-        return _derive(self._master, purpose.encode())
+        known = self._derived.get(purpose)  # purposes are few, requests are many
+        if known is None:
+            known = self._derived[purpose] = _derive(self._master, purpose.encode())
+        return known
 
 
 def load_vault(settings: Settings) -> Vault:
@@ -140,5 +172,5 @@ def _key_id(key: str) -> str:
     return hmac.new(_derive(key, b"key id"), b"id", hashlib.sha256).hexdigest()[:16]
 
 
-def _bind(storage_id: int, field: str) -> bytes:
-    return f"storage:{storage_id}:{field}".encode()
+def _name_owner(storage_id: int, field: str) -> str:
+    return f"storage:{storage_id}:{field}"

@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from labeldock.db.types import BigId, BytewiseText, Json, UtcDateTime
@@ -26,10 +35,11 @@ metadata.naming_convention = NAMES
 NO_ROW: Final = -1
 """`row_index`, `row_group` of an object that is one task; NULL would not be unique."""
 
-ACTIVE_RUN_STATES: Final = ("queued", "in_progress")
+ACTIVE_RUN_STATES: Final = ("queued", "in_progress", "lost")
 RunState = Literal[
     "queued",
     "in_progress",
+    "lost",
     "completed",
     "completed_with_errors",
     "failed",
@@ -72,6 +82,10 @@ def _json(*, optional: bool = False) -> Any:
     return Field(default_factory=dict, sa_column=Column(Json, nullable=False))
 
 
+def _json_list() -> Any:
+    return Field(default_factory=list, sa_column=Column(Json, nullable=False))
+
+
 _AUTO: Final = {"sqlite_autoincrement": True}
 
 
@@ -102,6 +116,7 @@ class Token(SQLModel, table=True):
     user_id: int = _reference("user_account.id", "CASCADE", index=True)
     token_hash: str
     hint: str
+    jti: str | None = None
     title: str = ""
     scopes: list[str] | None = _json(optional=True)
     created_at: datetime = _time(now=True)
@@ -121,6 +136,7 @@ class Project(SQLModel, table=True):
     description: str = ""
     label_config: str = "<View></View>"
     maximum_annotations: int = 1
+    interface: dict[str, Any] | None = _json(optional=True)
     created_by_id: int | None = _reference(
         "user_account.id", "SET NULL", index=False, optional=True
     )
@@ -248,7 +264,19 @@ class Storage(SQLModel, table=True):
     presign: bool = True
     presign_ttl: int = 15
     can_delete_objects: bool | None = None
+    payload: str | None = None
+    key_template: str | None = None
+    layout: str = "files"
+    indent: bool = False
+    max_workers: int | None = None
+    export_on_save: bool = True
+    save_only_new_annotations: bool = False
     synchronizable: bool = True
+    on_change: str = "report"
+    schedule: str | None = None
+    next_run_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, nullable=True, index=True
+    )
     created_at: datetime = _time(now=True)
     updated_at: datetime = _time(now=True)
     last_run_id: int | None = Field(
@@ -298,12 +326,22 @@ class ImportLink(SQLModel, table=True):
     size: int = Field(default=0, sa_type=BigId)
     last_modified: datetime | None = _time()
     object_exists: bool = True
+    object_changed: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
+    )
+    seen_run_id: int | None = Field(
+        default=None, sa_column=Column(BigId, nullable=True)
+    )
     problem: dict[str, Any] | None = _json(optional=True)
     created_at: datetime = _time(now=True)
 
 
 class ExportLink(SQLModel, table=True):
-    """An object that is known to be in an export storage, written by us."""
+    """An object that is known to be in an export storage, written by us.
+
+    `version` is that of the outbox, `content_version` that of what is written there.
+    `object_exists` is true since `seen_at`, when it was written or found last.
+    """
 
     __tablename__ = "export_link"
     __table_args__ = (UniqueConstraint("storage_id", "key"), _AUTO)
@@ -319,7 +357,9 @@ class ExportLink(SQLModel, table=True):
     key: str = Field(sa_column=Column(BytewiseText, nullable=False))
     etag: str = ""
     version: int = 0
+    content_version: int = 0
     object_exists: bool = True
+    seen_at: datetime | None = _time()
     created_at: datetime = _time(now=True)
     updated_at: datetime = _time(now=True)
 
@@ -328,7 +368,10 @@ class Outbox(SQLModel, table=True):
     """What an export storage should hold under a key, and what was delivered.
 
     State, not a log: one row per key. Work is due while `delivered_version` is behind
-    `wanted_version`; `wanted` is `present` or `absent`.
+    `wanted_version`, which becomes `claimed_version` when somebody begins. `wanted` is
+    `present`, `absent`, or `left` (as it is). `in_doubt` counts the claims since the
+    last one that is known to have succeeded; `for_run` says that nobody but a run asked
+    for the delivery.
     """
 
     __tablename__ = "outbox"
@@ -353,6 +396,9 @@ class Outbox(SQLModel, table=True):
     wanted: str = "present"
     wanted_version: int = 1
     delivered_version: int = 0
+    claimed_version: int = 0
+    for_run: bool = False
+    in_doubt: int = 0
     attempts: int = 0
     has_failed: bool = False
     due_at: datetime = _time(now=True)
@@ -366,7 +412,8 @@ class Run(SQLModel, table=True):
     """A piece of work: what it is, how far it is, and who holds it.
 
     Held by a lease: `lease_token` is the fence (raised by every claim), `lease_owner`
-    is empty while nobody works on it. One storage has one active run at most.
+    is empty while nobody works on it. One storage has one active run at most. What
+    interrupted it lately is kept, whether it was taken up again or not.
     """
 
     __tablename__ = "run"
@@ -374,15 +421,16 @@ class Run(SQLModel, table=True):
         Index(
             "uq_run_active",
             "storage_id",
+            "kind",
             unique=True,
-            sqlite_where=text("state IN ('queued', 'in_progress')"),
-            postgresql_where=text("state IN ('queued', 'in_progress')"),
+            sqlite_where=text("state IN ('queued', 'in_progress', 'lost')"),
+            postgresql_where=text("state IN ('queued', 'in_progress', 'lost')"),
         ),
         Index(
             "ix_run_due",
             "due_at",
-            sqlite_where=text("state IN ('queued', 'in_progress')"),
-            postgresql_where=text("state IN ('queued', 'in_progress')"),
+            sqlite_where=text("state IN ('queued', 'in_progress', 'lost')"),
+            postgresql_where=text("state IN ('queued', 'in_progress', 'lost')"),
         ),
         Index("ix_run_storage_id_id", "storage_id", "id"),
         _AUTO,
@@ -401,6 +449,7 @@ class Run(SQLModel, table=True):
     checkpoint: dict[str, Any] = _json()
     counts: dict[str, int] = _json()
     problem: dict[str, Any] | None = _json(optional=True)
+    interruptions: list[dict[str, Any]] = _json_list()
     attempts: int = 0
     due_at: datetime = _time(now=True)
     lease_token: int = 0

@@ -140,7 +140,9 @@ class database_now(GenericFunction[datetime]):  # noqa: N801  named like SQL fun
 @compiles(database_now, "postgresql")
 def _postgresql_now(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
     offset = _offset(element, compiler, kw)
-    return f"(clock_timestamp() + make_interval(secs => {offset}))"
+    # A subquery is evaluated once. By itself the function might be another time for
+    # every row, so that no index could find what lies before it.
+    return f"(SELECT clock_timestamp() + make_interval(secs => {offset}))"
 
 
 @compiles(database_now, "sqlite")

@@ -16,6 +16,7 @@ from labeldock.host.discovery import (
     find_candidates,
     select_candidates,
 )
+from labeldock.host.egress import EndpointGate
 from labeldock.host.entries import CatalogEntry, PluginStatus
 from labeldock.host.hooks import Hooks
 from labeldock.host.loading import (
@@ -35,11 +36,17 @@ T = TypeVar("T")
 class Assembly:
     """Loads what is installed and keeps an entry for each plug-in, loaded or not."""
 
-    def __init__(self, source: EntryPointSource, choice: Choice) -> None:
+    def __init__(
+        self,
+        source: EntryPointSource,
+        choice: Choice,
+        gate: EndpointGate | None = None,
+    ) -> None:
         self.hooks = Hooks()
         self.entries: list[CatalogEntry] = []
         self._source = source
         self._choice = choice
+        self._gate = gate
 
     def load(self, environment: Mapping[str, str]) -> tuple[BoundProvider, ...]:
         """Load everything, close the table of hooks and bind each provider."""
@@ -47,7 +54,9 @@ class Assembly:
         providers = self._load_providers(environment)
         self.hooks.freeze()
         self._warn_of_unknown_names()
-        return tuple(bind_provider(self.hooks, each, providers) for each in providers)
+        return tuple(
+            bind_provider(self.hooks, each, providers, self._gate) for each in providers
+        )
 
     def _load_wrappers(self) -> None:
         wanted, _ = self._select(PLUGIN_GROUP)

@@ -8,22 +8,27 @@ from pluggy import HookCaller
 
 from labeldock.contract import (
     OPERATIONS,
+    Availability,
+    CheckPeer,
     DeleteRequest,
     Deletion,
     ListQuery,
     ObjectBody,
     ObjectPage,
     PresignRequest,
+    Problem,
     ProviderInfo,
     ReadRequest,
     SavedObject,
     SignedUrl,
+    StorageOptions,
     StorageRef,
     ValidateRequest,
     ValidationReport,
     WriteRequest,
 )
 from labeldock.host.bodies import guard_body
+from labeldock.host.egress import EgressRefused, EndpointGate
 from labeldock.host.guard import Call, expect, translate_errors
 from labeldock.host.hooks import Hooks
 from labeldock.host.loading import LoadedProvider
@@ -31,13 +36,17 @@ from labeldock.host.pages import check_page
 
 
 def bind_provider(
-    hooks: Hooks, provider: LoadedProvider, others: Iterable[LoadedProvider]
+    hooks: Hooks,
+    provider: LoadedProvider,
+    others: Iterable[LoadedProvider],
+    gate: EndpointGate | None = None,
 ) -> BoundProvider:
     """Cut the callers that reach this provider alone, with wrappers around it."""
     rivals = [other.plugin for other in others if other is not provider]
     return BoundProvider(
         provider,
         {name: hooks.subset_hook_caller(name, rivals) for name in OPERATIONS},
+        gate,
     )
 
 
@@ -55,13 +64,17 @@ class BoundProvider:
     """
 
     def __init__(
-        self, provider: LoadedProvider, callers: Mapping[str, HookCaller]
+        self,
+        provider: LoadedProvider,
+        callers: Mapping[str, HookCaller],
+        gate: EndpointGate | None = None,
     ) -> None:
         self.info: ProviderInfo = provider.info
         self.operator = provider.operator
         self.distribution = provider.candidate.distribution
         self.version = provider.candidate.version
         self._callers = dict(callers)
+        self._gate = gate
 
     def __repr__(self) -> str:
         return f"<BoundProvider {self.info.name} of {self.distribution}>"
@@ -74,12 +87,17 @@ class BoundProvider:
     ) -> ValidationReport:
         call = self._locate("validate", storage)
         with translate_errors(call):
+            try:
+                self._check(storage)
+            except EgressRefused as error:
+                return _report(error)
             report = self._callers["validate"](storage=storage, request=request)
             return expect(call, report, ValidationReport)
 
     def list_objects(self, storage: StorageRef, query: ListQuery) -> ObjectPage:
         call = self._locate("list_objects", storage)
         with translate_errors(call):
+            self._check(storage)
             result = self._callers["list_objects"](storage=storage, query=query)
             page = expect(call, result, ObjectPage)
             return check_page(call, page, query, self.info.capabilities)
@@ -87,12 +105,14 @@ class BoundProvider:
     def get_data(self, storage: StorageRef, request: ReadRequest) -> ObjectBody:
         call = self._locate("get_data", storage)
         with translate_errors(call):
+            self._check(storage)
             result = self._callers["get_data"](storage=storage, request=request)
             return guard_body(call, expect(call, result, ObjectBody), request)
 
     def presign(self, storage: StorageRef, request: PresignRequest) -> SignedUrl:
         call = self._locate("presign", storage)
         with translate_errors(call):
+            self._check(storage)
             result = self._callers["presign"](storage=storage, request=request)
             signed = expect(call, result, SignedUrl)
             if signed.expires_at.tzinfo is None:
@@ -104,6 +124,7 @@ class BoundProvider:
     ) -> SavedObject:
         call = self._locate("save_annotation", storage)
         with translate_errors(call):
+            self._check(storage)
             caller = self._callers["save_annotation"]
             return expect(call, caller(storage=storage, request=request), SavedObject)
 
@@ -112,8 +133,22 @@ class BoundProvider:
     ) -> Deletion:
         call = self._locate("delete_annotation", storage)
         with translate_errors(call):
+            self._check(storage)
             caller = self._callers["delete_annotation"]
             return expect(call, caller(storage=storage, request=request), Deletion)
 
+    def build_peer_check(self, options: StorageOptions) -> CheckPeer | None:
+        """What looks at the connections of a storage with these settings."""
+        return self._gate.build_peer_check(options) if self._gate else None
+
     def _locate(self, operation: str, storage: StorageRef) -> Call:
         return Call(self.info.name, operation, storage.id)
+
+    def _check(self, storage: StorageRef) -> None:
+        if self._gate:
+            self._gate.check(storage)
+
+
+def _report(error: EgressRefused) -> ValidationReport:
+    problem = Problem(error.field, error.message, error.remedy, error.code)
+    return ValidationReport(Availability.FORBIDDEN, (problem,))

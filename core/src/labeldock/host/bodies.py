@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import NoReturn
 
 from labeldock.contract import (
     ContentRange,
@@ -53,9 +54,12 @@ class GuardedReader:
         self._is_closed = False
 
     def read(self, size: int, /) -> bytes:
-        with translate_errors(self._call):
-            block = expect(self._call, self._read(size), bytes)
+        # Once for every block of every stream: a `with` would cost more than the rest.
+        try:
+            block = expect(self._call, self._reader.read(size), bytes)
             self._count(len(block), size)
+        except Exception as error:  # noqa: BLE001  foreign code
+            self._fail(error)
         return block
 
     def close(self) -> None:
@@ -63,13 +67,11 @@ class GuardedReader:
             self._is_closed = True
             close_reader(self._call, self._reader)
 
-    def _read(self, size: int) -> object:
-        try:
-            return self._reader.read(size)
-        except Exception as error:
-            if not self._is_closed:
-                raise
-            raise IntegrityError("the body was closed before its end") from error
+    def _fail(self, error: Exception) -> NoReturn:
+        with translate_errors(self._call):
+            if self._is_closed:
+                raise IntegrityError("the body was closed before its end") from error
+            raise error
 
     def _count(self, length: int, size: int) -> None:
         if 0 <= size < length or length > self._missing:

@@ -19,6 +19,7 @@ from labeldock.host.assembly import Assembly
 from labeldock.host.binding import BoundProvider
 from labeldock.host.description import NAME
 from labeldock.host.discovery import Choice, EntryPointSource, list_installed
+from labeldock.host.egress import EgressPolicy, EndpointGate
 from labeldock.host.entries import CatalogEntry, PluginStatus
 from labeldock.host.hooks import Hooks
 from labeldock.host.loading import explain
@@ -38,6 +39,7 @@ def load_catalog(
     allow: Sequence[str] = (),
     block: Sequence[str] = (),
     strict: bool = False,
+    egress: EgressPolicy | None = None,
     entry_points: EntryPointSource = list_installed,
 ) -> Catalog:
     """Find, load and bind the installed plug-ins.
@@ -46,6 +48,7 @@ def load_catalog(
         environment: where operator settings are read from; None for `os.environ`.
         allow: entry-point names to load; empty for all.
         block: entry-point names not to load; counts for more than `allow`.
+        egress: which hosts storages may name as endpoints; None for any.
         strict: raise if a plug-in cannot be used, instead of going on without it.
         entry_points: gives the entry points of a group.
 
@@ -53,7 +56,8 @@ def load_catalog(
         PluginLoadError, ProviderClash, IncompatibleContract: only if `strict`.
     """
     choice = Choice(frozenset(allow), frozenset(block))
-    assembly = Assembly(entry_points, choice)
+    gate = EndpointGate(egress) if egress else None
+    assembly = Assembly(entry_points, choice, gate)
     providers = assembly.load(os.environ if environment is None else environment)
     if strict:
         _raise_problems(assembly.entries)

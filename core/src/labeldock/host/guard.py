@@ -7,8 +7,7 @@ also covers faults of third-party wrappers.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -45,35 +44,57 @@ class Call:
         )
 
 
-@contextmanager
-def translate_errors(call: Call) -> Iterator[None]:
+def translate_errors(call: Call) -> AbstractContextManager[None]:
     """Let only errors of the contract out, each saying where it happened.
 
     A foreign exception's message may hold a credential or a signed URL, so only its
     type is named; the exception itself is chained. Exceptions that are meant for the
     process (KeyboardInterrupt, a worker's time limit) pass.
     """
-    try:
-        yield
-    except StorageError as error:
+    return _Translation(call)
+
+
+class _Translation(AbstractContextManager[None]):
+    """Stands around every block that is read, so nothing is done where all is well."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: object
+    ) -> None:
+        if not isinstance(error, Exception):
+            return
+        translated = _translate(self._call, error)
+        if translated is not None:
+            raise translated from error
+
+
+def _translate(call: Call, error: Exception) -> LabeldockError | None:
+    """What is to be raised in its place; None if it may pass."""
+    if isinstance(error, StorageError):
         error.locate(
             provider=call.provider,
             operation=call.operation,
             storage_id=call.storage_id,
         )
-        raise
-    except (PluginError, ConfigurationError):
-        raise
-    except LabeldockError as error:
-        kind = type(error).__name__
-        raise call.violation(f"raised {kind}, which is no StorageError") from error
-    except Exception as error:
-        raise ProviderCrash(
-            f"{call} crashed with {type(error).__name__}",
-            provider=call.provider,
-            operation=call.operation,
-            storage_id=call.storage_id,
-        ) from error
+        return None
+    if isinstance(error, PluginError | ConfigurationError):
+        return None
+    kind = type(error).__name__
+    if isinstance(error, LabeldockError):
+        return call.violation(f"raised {kind}, which is no StorageError")
+    return ProviderCrash(
+        f"{call} crashed with {kind}",
+        provider=call.provider,
+        operation=call.operation,
+        storage_id=call.storage_id,
+    )
 
 
 def expect(call: Call, value: object, kind: type[T]) -> T:

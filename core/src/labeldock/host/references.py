@@ -106,6 +106,7 @@ def build_storage_ref(
         options=options,
         operator=bound.operator,
         fingerprint=_build_fingerprint(bound, purpose, options, key),
+        check_peer=bound.build_peer_check(options),
     )
 
 

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 import dramatiq
 
 from labeldock.jobs.bell import BrokerBell
-from labeldock.services import leases
 from labeldock.services.context import AppContext
 from labeldock.services.exporting.delivery import deliver_batch
-from labeldock.services.working import work_slice
+from labeldock.services.working import claim_work, work_slice
 from labeldock.telemetry import correlate
 
-RUN_KINDS = ("import", "export")
+RUN_KINDS = ("import", "export", "dry_run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,10 @@ def _declare_run(
 
     @dramatiq.actor(broker=broker, actor_name=f"{kind}_run", queue_name=kind)
     def work(run_id: int) -> None:
-        """One slice of a run; asks for the next one if it wants more."""
+        """One slice of a run or a part of it; asks for the next one if it wants one."""
         if ending.is_set():
             return
-        lease = leases.claim_run(app, name_worker(), run_id)
+        lease = claim_work(app, name_worker(), run_id)
         if lease is not None and work_slice(app, lease, ending):
             bell.ring_run(run_id, kind)
 

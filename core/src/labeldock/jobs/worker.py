@@ -12,9 +12,12 @@ from dramatiq.worker import Worker as DramatiqWorker
 
 from labeldock.jobs.actors import Actors, declare_actors
 from labeldock.jobs.bell import BrokerBell
-from labeldock.services import leases
+from labeldock.jobs.courier import Courier
+from labeldock.services import leases, parts
 from labeldock.services.context import AppContext
+from labeldock.services.events.requests import request_due_drains
 from labeldock.services.exporting import outbox
+from labeldock.services.scheduling import request_due_syncs
 
 _RING_AGAIN: Final = 5
 """Polls after which a due run is rung for again, in case its message was lost."""
@@ -35,13 +38,16 @@ class Worker:
             worker_threads=app.settings.worker_threads,
             worker_timeout=100,
         )
+        self._courier = Courier(app, self._ending)
         self._rung: dict[tuple[str, int], int] = {}
+        self._waiting: dict[int, int] = {}
         self._poll = threading.Thread(target=self._keep_polling, name="poll")
         self._poll.daemon = True
 
     def start(self) -> None:
         """Begin to take work."""
         self._worker.start()
+        self._courier.start()
         self._poll.start()
 
     def stop(self, timeout: float = 10.0) -> None:
@@ -56,6 +62,7 @@ class Worker:
             self._poll.join(timeout)
         left = max(0.0, deadline - time.monotonic())
         self._worker.stop(timeout=int(left / 2 * 1000))  # for threads, then consumers
+        self._courier.stop(max(0.0, deadline - time.monotonic()))
 
     def _keep_polling(self) -> None:
         while not self._ending.wait(self._app.settings.poll_interval):
@@ -65,9 +72,14 @@ class Worker:
                 _log.warning("poll_failed", exc_info=True)
 
     def poll(self) -> None:
-        """Take back lost runs, and ring for whatever is due and not rung for yet."""
+        """Take back lost runs, ring for what is due, ask for what time has come for.
+
+        What was rung for already is rung for again only after a while.
+        """
         leases.reap_lost_runs(self._app)
+        parts.reap_lost_parts(self._app)
         due = {(kind, run_id) for run_id, kind in leases.list_due_runs(self._app)}
+        self._ring_for_parts()
         due |= {("delivery", s) for s in outbox.list_pending_storages(self._app)}
         self._rung = {item: age for item, age in self._rung.items() if item in due}
         for item in due:
@@ -75,6 +87,22 @@ class Worker:
             if age % _RING_AGAIN == 0:
                 self._ring(*item)
             self._rung[item] = age + 1
+        request_due_syncs(self._app)
+        request_due_drains(self._app)
+
+    def _ring_for_parts(self) -> None:
+        """Ring for parts whose messages were lost, as many as are worked on here.
+
+        Each was rung for when it was handed out: a run that has some waiting all the
+        time is nothing unusual.
+        """
+        due = {r: (kind, n) for r, kind, n in parts.list_due_parts(self._app)}
+        self._waiting = {run_id: self._waiting.get(run_id, 0) + 1 for run_id in due}
+        for run_id, age in self._waiting.items():
+            if age % _RING_AGAIN == 0:
+                kind, count = due[run_id]
+                for _ in range(min(count, self._app.settings.worker_threads)):
+                    self._bell.ring_run(run_id, kind)
 
     def _ring(self, kind: str, number: int) -> None:
         if kind == "delivery":

@@ -246,7 +246,7 @@ def create_token(app: AppContext, email: str, *, title: str = "") -> str:
         session.add(
             Token(
                 user_id=principal.user_id,
-                token_hash=_hash_token(token),
+                token_hash=hash_token(token),
                 hint=token[:4],
                 title=title,
             )
@@ -263,7 +263,7 @@ def revoke_token(app: AppContext, token: str) -> None:
     with app.database.write() as session:
         revoked = session.exec(
             update(Token)
-            .where(col(Token.token_hash) == _hash_token(token))
+            .where(col(Token.token_hash) == hash_token(token))
             .where(col(Token.revoked_at).is_(None))
             .values(revoked_at=utc_now())
         )
@@ -280,19 +280,20 @@ def authenticate(app: AppContext, token: str) -> Principal:
     with app.database.read() as session:
         query = (
             select(Token, User)
-            .where(Token.token_hash == _hash_token(token))
+            .where(Token.token_hash == hash_token(token))
             .where(Token.user_id == User.id, User.is_active)
-            .where(col(Token.revoked_at).is_(None))
+            .where(col(Token.revoked_at).is_(None), col(Token.jti).is_(None))
         )
         found = session.exec(query).first()
     now = utc_now()
     if found is None or (found[0].expires_at and found[0].expires_at <= now):
         raise NotAuthenticated("Invalid token.")
-    _note_use(app, found[0], now)
+    note_use(app, found[0], now)
     return _principal(found[1])
 
 
-def _note_use(app: AppContext, token: Token, now: datetime) -> None:
+def note_use(app: AppContext, token: Token, now: datetime) -> None:
+    """Remember when a token was used last, to the minute."""
     if token.last_used_at and now - token.last_used_at < _ACTIVITY_STEP:
         return
     with app.database.write() as session:
@@ -301,7 +302,8 @@ def _note_use(app: AppContext, token: Token, now: datetime) -> None:
         )
 
 
-def _hash_token(token: str) -> str:
+def hash_token(token: str) -> str:
+    """What is stored of a token."""
     # A token is 160 random bits, so a plain hash is enough and can be looked up.
     return hashlib.sha256(token.encode()).hexdigest()
 

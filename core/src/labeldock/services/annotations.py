@@ -1,25 +1,32 @@
-"""Annotations and predictions. Saving one queues its deliveries in one transaction.
+"""Annotations. Saving one queues its deliveries in one transaction.
 
-Counters of tasks and projects are changed by statements that add, never by reading and
-writing back, so that they stay right when several people work at once. Locks are taken
-in the order task, annotation, project, outbox.
+Locks are taken in the order task, annotation, project, outbox. There are no drafts:
+what is saved is an annotation, and what is not is kept by nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sqlmodel import Session, case, col, select, update
+from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.contract.values import Problem
-from labeldock.db.tables import Annotation, Prediction, Project, Task, utc_now
+from labeldock.db.tables import Annotation, Prediction, Task, utc_now
+from labeldock.db.types import dump_json
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext
+from labeldock.services.counters import (
+    count_annotations,
+    lock_tasks,
+    measure_share,
+    no_such_task,
+)
 from labeldock.services.exporting import outbox
 
 
@@ -56,6 +63,8 @@ class PredictionView:
 
 _Saved = tuple[AnnotationView, list[int]]
 
+MOST_AT_ONCE: Final = 10_000
+"""How many annotations can be made or removed by one call."""
 _CHANGEABLE: Final = ("result", "was_cancelled", "ground_truth", "lead_time")
 
 
@@ -72,7 +81,7 @@ def create_annotation(
 
     def use_case(session: Session) -> _Saved:
         project_id = _authorize(session, principal, task_id)
-        _lock_task(session, task_id)
+        lock_tasks(session, [task_id])
         annotation = Annotation(
             task_id=task_id,
             project_id=project_id,
@@ -82,13 +91,80 @@ def create_annotation(
         )
         session.add(annotation)
         session.flush()
-        _count(session, annotation, _share(annotation))
+        count_annotations(session, project_id, {task_id: measure_share(annotation)})
         storages = outbox.want_annotation(app, session, annotation)
         return view_annotation(annotation), storages
 
     view, storages = app.database.transact(use_case)
-    _ring(app, storages)
+    ring_deliveries(app, storages)
     return view
+
+
+def create_annotations(
+    app: AppContext,
+    principal: Principal,
+    task_ids: Collection[int],
+    values: Mapping[str, Any],
+) -> list[AnnotationView]:
+    """Save the same about several tasks: for all of them, or for none.
+
+    Raises:
+        InvalidInput: as for one; or there are too many tasks, or none.
+        NotFound, NotAllowed: as they say, of any of the tasks.
+    """
+    fields = _check_values({"result": None, **values})
+    _check_number(task_ids, "tasks")
+    wanted = sorted(set(task_ids))
+
+    def use_case(session: Session) -> tuple[list[AnnotationView], list[int]]:
+        projects = _authorize_all(session, principal, wanted)
+        lock_tasks(session, wanted)
+        made = [
+            Annotation(
+                task_id=task_id,
+                project_id=project_id,
+                completed_by_id=principal.user_id,
+                updated_by_id=principal.user_id,
+                **fields,
+            )
+            for task_id, project_id in projects.items()
+        ]
+        session.add_all(made)
+        session.flush()
+        storages: list[int] = []
+        for project_id in sorted(set(projects.values())):
+            ours = [each for each in made if each.project_id == project_id]
+            shares = {each.task_id: measure_share(each) for each in ours}
+            count_annotations(session, project_id, shares)
+            storages += outbox.want_annotations(app, session, project_id, ours)
+        return [view_annotation(each) for each in made], storages
+
+    views, storages = app.database.transact(use_case)
+    ring_deliveries(app, storages)
+    return views
+
+
+def _authorize_all(
+    session: Session, principal: Principal, task_ids: list[int]
+) -> dict[int, int]:
+    """The projects of tasks, in the order of the tasks."""
+    query = select(Task.id, Task.project_id).where(col(Task.id).in_(task_ids))
+    found = dict(session.exec(query).all())
+    for task_id in task_ids:
+        if task_id not in found:
+            raise no_such_task(task_id)
+    for project_id in set(found.values()):
+        access.require(session, principal, project_id, Permission.ANNOTATE)
+    return {task_id: found[task_id] for task_id in task_ids}
+
+
+def _check_number(ids: Collection[int], field: str) -> None:
+    if not 0 < len(ids) <= MOST_AT_ONCE:
+        raise InvalidInput(
+            f"Give 1 to {MOST_AT_ONCE:,} numbers.",
+            field=field,
+            remedy="Split the request.",
+        )
 
 
 def update_annotation(
@@ -104,19 +180,20 @@ def update_annotation(
 
     def use_case(session: Session) -> _Saved:
         annotation = _load_locked(session, principal, annotation_id)
-        before = _share(annotation)
+        before = measure_share(annotation)
         for name, value in fields.items():
             setattr(annotation, name, value)
         annotation.version += 1
         annotation.updated_at = utc_now()
         annotation.updated_by_id = principal.user_id
         session.flush()
-        _count(session, annotation, _share(annotation) - before)
+        change = measure_share(annotation) - before
+        count_annotations(session, annotation.project_id, {annotation.task_id: change})
         storages = outbox.want_annotation(app, session, annotation)
         return view_annotation(annotation), storages
 
     view, storages = app.database.transact(use_case)
-    _ring(app, storages)
+    ring_deliveries(app, storages)
     return view
 
 
@@ -127,12 +204,52 @@ def delete_annotation(
 
     def use_case(session: Session) -> list[int]:
         annotation = _load_locked(session, principal, annotation_id)
-        _count(session, annotation, -_share(annotation))
-        storages = outbox.unwant_annotation(app, session, annotation)
-        session.delete(annotation)
-        return storages
+        return _delete(app, session, annotation)
 
-    _ring(app, app.database.transact(use_case))
+    ring_deliveries(app, app.database.transact(use_case))
+
+
+def delete_annotations(
+    app: AppContext,
+    principal: Principal,
+    ids: Collection[int],
+    *,
+    project_id: int | None = None,
+) -> int:
+    """Remove several annotations, or none if one of them may not be; how many.
+
+    Those that are gone already are passed over, as are those of other projects.
+    """
+    _check_number(ids, "ids")
+
+    def use_case(session: Session) -> tuple[int, list[int]]:
+        query = select(Annotation).where(col(Annotation.id).in_(ids))
+        if project_id is not None:
+            query = query.where(Annotation.project_id == project_id)
+        found = session.exec(query.order_by(col(Annotation.id))).all()
+        for annotation in found:
+            _require(session, principal, annotation)
+        lock_tasks(session, {annotation.task_id for annotation in found})
+        locked = session.exec(
+            query.order_by(col(Annotation.id))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+        storages = [_delete(app, session, annotation) for annotation in locked]
+        return len(locked), list(dict.fromkeys(itertools.chain(*storages)))
+
+    count, storages = app.database.transact(use_case)
+    ring_deliveries(app, storages)
+    return count
+
+
+def _delete(app: AppContext, session: Session, annotation: Annotation) -> list[int]:
+    change = -measure_share(annotation)
+    count_annotations(session, annotation.project_id, {annotation.task_id: change})
+    storages = outbox.unwant_annotation(app, session, annotation)
+    session.delete(annotation)
+    session.flush()
+    return storages
 
 
 def get_annotation(
@@ -155,7 +272,8 @@ def list_annotations(
         return [view_annotation(row) for row in rows]
 
 
-def _ring(app: AppContext, storages: list[int]) -> None:
+def ring_deliveries(app: AppContext, storages: list[int]) -> None:
+    """Tell workers that these storages have something to deliver."""
     for storage_id in storages:
         app.bell.ring_delivery(storage_id)
 
@@ -169,7 +287,7 @@ def _authorize(
     query = select(Task.project_id).where(Task.id == task_id)
     project_id = session.exec(query).first()
     if project_id is None:
-        raise _no_such_task(task_id)
+        raise no_such_task(task_id)
     access.require(session, principal, project_id, permission)
     return project_id
 
@@ -183,12 +301,18 @@ def _load(
     annotation = session.get(Annotation, annotation_id)
     if annotation is None:
         raise _no_such_annotation(annotation_id)
-    needed = permission
     if permission is Permission.ANNOTATE:
-        is_own = annotation.completed_by_id == principal.user_id
-        needed = Permission.ANNOTATE if is_own else Permission.MANAGE
-    access.require(session, principal, annotation.project_id, needed)
+        _require(session, principal, annotation)
+    else:
+        access.require(session, principal, annotation.project_id, permission)
     return annotation
+
+
+def _require(session: Session, principal: Principal, annotation: Annotation) -> None:
+    """Who annotates may change what is their own, who manages whatever there is."""
+    is_own = annotation.completed_by_id == principal.user_id
+    needed = Permission.ANNOTATE if is_own else Permission.MANAGE
+    access.require(session, principal, annotation.project_id, needed)
 
 
 def _load_locked(
@@ -196,7 +320,7 @@ def _load_locked(
 ) -> Annotation:
     """The row as it is now, and nobody else changes it or its task meanwhile."""
     annotation = _load(session, principal, annotation_id)
-    _lock_task(session, annotation.task_id)
+    lock_tasks(session, [annotation.task_id])
     locked = session.get(
         Annotation, annotation_id, populate_existing=True, with_for_update=True
     )
@@ -205,26 +329,20 @@ def _load_locked(
     return locked
 
 
-def _lock_task(session: Session, task_id: int) -> None:
-    task = select(Task.id).where(Task.id == task_id)
-    if session.exec(task.with_for_update(key_share=True)).first() is None:
-        raise _no_such_task(task_id)
-
-
 def _no_such_annotation(annotation_id: int) -> NotFound:
     return NotFound(f"Annotation {annotation_id} does not exist.", field="annotation")
-
-
-def _no_such_task(task_id: int) -> NotFound:
-    return NotFound(f"Task {task_id} does not exist.", field="task")
 
 
 def _check_values(values: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: values[name] for name in _CHANGEABLE if name in values}
     problems = []
-    if "result" in fields and not _is_result(fields["result"]):
+    if "result" in fields and not is_result(fields["result"]):
         problems.append(
-            Problem("result", "Must be a list of objects.", "Give [] for no regions.")
+            Problem(
+                "result",
+                "Must be a list of objects of JSON.",
+                "Give [] for no regions.",
+            )
         )
     problems += [
         Problem(name, "Must be true or false.")
@@ -239,54 +357,15 @@ def _check_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _is_result(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
-
-
-class _Share(NamedTuple):
-    """What an annotation adds to the counters."""
-
-    done: int
-    cancelled: int
-
-    def __neg__(self) -> _Share:
-        return _Share(-self.done, -self.cancelled)
-
-    def __sub__(self, other: _Share) -> _Share:
-        return _Share(self.done - other.done, self.cancelled - other.cancelled)
-
-
-def _share(annotation: Annotation) -> _Share:
-    return _Share(0, 1) if annotation.was_cancelled else _Share(1, 0)
-
-
-def _count(session: Session, annotation: Annotation, change: _Share) -> None:
-    """Change the counters of the task, which is locked, then those of its project."""
-    total = col(Task.total_annotations) + change.done
-    row = session.execute(
-        update(Task)
-        .where(col(Task.id) == annotation.task_id)
-        .values(
-            total_annotations=total,
-            cancelled_annotations=col(Task.cancelled_annotations) + change.cancelled,
-            is_labeled=case((total >= col(Task.overlap), True), else_=False),
-            version=col(Task.version) + 1,
-            updated_at=utc_now(),
-        )
-        .returning(col(Task.total_annotations), col(Task.overlap))
-    ).one()
-    finished = int(row[0] >= row[1]) - int(row[0] - change.done >= row[1])
-    if not change.done:
-        return
-    session.execute(
-        update(Project)
-        .where(col(Project.id) == annotation.project_id)
-        .values(
-            total_annotations_number=col(Project.total_annotations_number)
-            + change.done,
-            finished_task_number=col(Project.finished_task_number) + finished,
-        )
-    )
+def is_result(value: object) -> bool:
+    """Whether it is a list of objects that JSON can hold."""
+    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+        return False
+    try:
+        dump_json(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def view_annotation(annotation: Annotation) -> AnnotationView:

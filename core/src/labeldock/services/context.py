@@ -15,6 +15,7 @@ from labeldock.db import schema
 from labeldock.db.engine import Database
 from labeldock.db.secrets import Vault, load_vault
 from labeldock.host.catalog import Catalog, load_catalog
+from labeldock.host.egress import EgressPolicy
 from labeldock.settings import Settings, load_settings, read_environment
 
 
@@ -88,6 +89,7 @@ def load_providers(settings: Settings) -> Catalog:
         environment=read_environment(settings),
         allow=settings.providers_allow,
         block=settings.providers_block,
+        egress=build_egress_policy(settings),
     )
     bad = [e for e in catalog.entries if e.status not in {"loaded", "disabled"}]
     if settings.strict_plugins and bad:
@@ -98,6 +100,17 @@ def load_providers(settings: Settings) -> Catalog:
             remedy="Repair or block them, or unset LABELDOCK_STRICT_PLUGINS.",
         )
     return catalog
+
+
+def build_egress_policy(settings: Settings) -> EgressPolicy:
+    """Which hosts may be asked whose addresses people put into settings.
+
+    Raises:
+        ConfigurationError: an entry of the list is no host and no network.
+    """
+    return EgressPolicy(
+        settings.egress_allow, permits_private=settings.permits_private_egress
+    )
 
 
 @contextmanager

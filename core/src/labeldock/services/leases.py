@@ -21,14 +21,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select, update
 
 from labeldock.contract.errors import LabeldockError, StorageError
+from labeldock.db.partitions import Part
 from labeldock.db.tables import ACTIVE_RUN_STATES, Run, Storage
 from labeldock.db.types import database_now, escape_text
-from labeldock.services import runs
+from labeldock.services import part_rows, runs
 from labeldock.services.context import AppContext
+from labeldock.services.interruptions import (
+    Interruption,
+    add_interruption,
+    note_interruption,
+)
+from labeldock.services.webhooks import outbox
+from labeldock.telemetry import correlate
 
 BACKOFF_SECONDS: Final = 2.0
 MAX_BACKOFF_SECONDS: Final = 300.0
 MAX_RETRY_AFTER: Final = 3600.0
+_SYNCS: Final = {"import", "export"}
+"""Kinds of runs that a storage remembers; a dry run leaves nothing behind."""
 _log = structlog.get_logger(__name__)
 
 
@@ -38,9 +48,22 @@ class LeaseLost(LabeldockError):
     code = "lease_lost"
 
 
+@dataclass(frozen=True, slots=True)
+class PartRange:
+    """A part of a run: keys above `after`, up to and including `upto`.
+
+    `upto` None is the end; `size` is about how many objects there are.
+    """
+
+    id: int
+    after: str
+    upto: str | None
+    size: int
+
+
 @dataclass(slots=True)
 class Lease:
-    """The right to work on a run for as long as the token is the run's.
+    """The right to work on a run, or on a part of one, while its token is the row's.
 
     `checkpoint` and `counts` are as of the last commit; `moved_at` is when there was
     progress last, which the heartbeat watches; `ending` is set when whoever works on it
@@ -56,6 +79,8 @@ class Lease:
     checkpoint: dict[str, Any]
     counts: dict[str, int]
     options: dict[str, Any]
+    owner: str = ""
+    part: PartRange | None = None
     moved_at: float = field(default_factory=time.monotonic)
     ending: threading.Event = field(default_factory=threading.Event)
 
@@ -106,6 +131,8 @@ def claim_run(
     )
     with app.database.write_connection() as connection:
         row = connection.execute(claim).first()
+        if row is not None:
+            outbox.note_run_start(connection, row)
     return _build_lease(row) if row is not None else None
 
 
@@ -142,6 +169,7 @@ def _build_lease(row: Row[Any]) -> Lease:
         checkpoint=dict(row.checkpoint),
         counts=dict(row.counts),
         options=dict(row.options),
+        owner=row.lease_owner,
     )
 
 
@@ -168,18 +196,28 @@ def fence(
     if (checkpoint, counts) != (lease.checkpoint, lease.counts):
         values |= {"checkpoint": checkpoint, "counts": counts}
         values |= {"attempts": 0, "problem": None}
-    changed = connection.execute(update(Run).where(*_held_by(lease)).values(**values))
+    held = update(_table_of(lease)).where(*_held_by(lease))
+    changed = connection.execute(held.values(**values))
     _expect_one(changed.rowcount, lease)
 
 
 def hand_back(app: AppContext, lease: Lease) -> None:
-    """End a slice: the run is due at once, for whoever comes first."""
-    _release(app, lease, {"due_at": database_now()})
+    """End a slice: the run is due at once, for whoever comes first.
+
+    A worker that is asked to stop leaves it queued, since nobody may be there to go on.
+    """
+    values: dict[str, Any] = {"due_at": database_now()}
+    if lease.part is not None or not lease.ending.is_set():
+        release(app, lease, values)
+        return
+    text = "The worker was asked to stop, and handed the run back."
+    interruption = Interruption("handed_back", text, lease.owner, lease.attempts)
+    release(app, lease, {**values, "state": "queued"}, interruption)
 
 
 def wait(app: AppContext, lease: Lease, seconds: float) -> None:
     """End a slice that can do nothing for a while; no attempt is counted."""
-    _release(app, lease, {"due_at": database_now(seconds)})
+    release(app, lease, {"due_at": database_now(seconds)})
 
 
 def postpone(app: AppContext, lease: Lease, error: LabeldockError) -> bool:
@@ -197,7 +235,9 @@ def postpone(app: AppContext, lease: Lease, error: LabeldockError) -> bool:
         "due_at": database_now(compute_backoff(attempts, error)),
         "problem": describe_problem(error),
     }
-    _release(app, lease, values)
+    text = escape_text(error.message)
+    interruption = Interruption(error.code, text, lease.owner, attempts)
+    release(app, lease, values, interruption)
     return True
 
 
@@ -219,8 +259,9 @@ def finish(
     values: dict[str, Any] = {"state": state, "finished_at": database_now()}
     with app.database.write() as session:
         connection = session.connection()
-        _close(connection, lease, {**values, "problem": problem})
-        if state in {"completed", "completed_with_errors"}:
+        close(connection, lease, {**values, "problem": problem})
+        part_rows.stop_parts(connection, lease.run_id)
+        if state in {"completed", "completed_with_errors"} and lease.kind in _SYNCS:
             connection.execute(
                 update(Storage)
                 .where(col(Storage.id) == lease.storage_id)
@@ -230,6 +271,7 @@ def finish(
                 )
             )
         run = session.get_one(Run, lease.run_id)
+        outbox.note_run_end(connection, run)
         view = runs.view_run(run)
     runs.announce_end(app, view)
     return view
@@ -239,32 +281,51 @@ def _success_count(counts: dict[str, int]) -> int:
     return counts.get("created", counts.get("delivered", 0))
 
 
-def _release(app: AppContext, lease: Lease, values: dict[str, Any]) -> None:
+def release(
+    app: AppContext,
+    lease: Lease,
+    values: dict[str, Any],
+    interruption: Interruption | None = None,
+) -> None:
+    """Give a lease back with these values, in a transaction of its own.
+
+    Raises:
+        LeaseLost: it is not ours any more.
+    """
     with app.database.write_connection() as connection:
-        _close(connection, lease, values)
+        if interruption is not None:  # first: it locks the run's row
+            note_interruption(connection, lease.run_id, interruption)
+        close(connection, lease, values)
 
 
-def _close(connection: Connection, lease: Lease, values: dict[str, Any]) -> None:
+def close(connection: Connection, lease: Lease, values: dict[str, Any]) -> None:
+    """Give a lease back with these values."""
     free = {"lease_owner": "", "lease_expires_at": None, "last_ping_at": database_now()}
-    changed = connection.execute(
-        update(Run).where(*_held_by(lease)).values(**free, **values)
-    )
+    held = update(_table_of(lease)).where(*_held_by(lease))
+    changed = connection.execute(held.values(**free, **values))
     _expect_one(changed.rowcount, lease)
 
 
 def is_held(lease: Lease) -> ColumnElement[bool]:
-    """The condition that a lease is the run's, for statements about other rows."""
-    return select(Run.id).where(*_held_by(lease)).exists()
+    """The condition that a lease is valid, for statements about other rows."""
+    return select(_table_of(lease).id).where(*_held_by(lease)).exists()
+
+
+def _table_of(lease: Lease) -> type[Run | Part]:
+    """Where a lease is written down; the columns are called the same."""
+    return Run if lease.part is None else Part
 
 
 def _held_by(lease: Lease) -> tuple[Any, ...]:
-    return (
-        col(Run.id) == lease.run_id,
-        col(Run.lease_token) == lease.token,
-        col(Run.state) == "in_progress",
-        col(Run.lease_owner) != "",
-        col(Run.cancel_requested).is_(False),
+    table = _table_of(lease)
+    held = (
+        col(table.lease_token) == lease.token,
+        col(table.state) == "in_progress",
+        col(table.lease_owner) != "",
     )
+    if lease.part is not None:  # whoever ends a run takes the leases of its parts
+        return (col(Part.id) == lease.part.id, *held)
+    return (col(Run.id) == lease.run_id, *held, col(Run.cancel_requested).is_(False))
 
 
 def _expect_one(rowcount: int, lease: Lease) -> None:
@@ -323,7 +384,7 @@ def _beat(app: AppContext, lease: Lease, ended: threading.Event) -> None:
 
 def _renew(app: AppContext, lease: Lease) -> bool:
     renewal = (
-        update(Run)
+        update(_table_of(lease))
         .where(*_held_by(lease))
         .values(
             last_ping_at=database_now(),
@@ -335,7 +396,7 @@ def _renew(app: AppContext, lease: Lease) -> bool:
 
 
 def reap_lost_runs(app: AppContext) -> int:
-    """Queue the runs again whose worker was lost; fail those without attempts left.
+    """Take the runs back whose worker was lost; fail those without attempts left.
 
     Called by every worker's poll and whenever storages are listed. Returns how many.
     """
@@ -348,6 +409,10 @@ def reap_lost_runs(app: AppContext) -> int:
         lost = session.exec(expired).all()
         failed = [run for run in lost if _take_back(app, run)]
         session.flush()
+        for run in failed:
+            part_rows.stop_parts(session.connection(), run.id)
+            session.refresh(run)
+            outbox.note_run_end(session.connection(), run)
         views = [runs.view_run(run) for run in failed]
     for view in views:
         runs.announce_end(app, view)
@@ -356,23 +421,44 @@ def reap_lost_runs(app: AppContext) -> int:
 
 def _take_back(app: AppContext, run: Run) -> bool:
     """Free a lost run; whether that was its last attempt."""
-    _log.warning("run_lost", run_id=run.id, owner=run.lease_owner)
     run.attempts += 1
+    is_last = run.attempts >= app.settings.max_attempts
+    with correlate(run_id=run.id) as correlation_id:
+        _log.warning("run_lost", owner=run.lease_owner, attempts=run.attempts)
+    problem = _describe_loss(run, is_last=is_last)
+    run.problem = {**problem, "correlation_id": correlation_id}
+    lost = Interruption(
+        problem["code"], problem["message"], run.lease_owner, run.attempts
+    )
+    run.interruptions = add_interruption(run.interruptions, lost)
+    run.state = "failed" if is_last else "lost"
+    if is_last:
+        run.finished_at = run.last_ping_at
     run.lease_owner = ""
     run.lease_expires_at = None
     run.lease_token += 1  # whoever held it can write nothing more
-    run.state = "queued"
-    if run.attempts < app.settings.max_attempts:
-        return False
-    run.state = "failed"
-    run.finished_at = run.last_ping_at
-    run.problem = {
-        "code": "worker_lost",
-        "message": f"The worker was lost {run.attempts} times; the last sign of life "
-        f"was at {run.last_ping_at}.",
-        "remedy": "Look at the workers' memory and logs, then retry the run.",
+    return is_last
+
+
+def _describe_loss(run: Run, *, is_last: bool) -> dict[str, Any]:
+    """What people read of it: it may have been killed, or its machine be gone."""
+    last_sign = f"the last sign of life was at {run.last_ping_at:%Y-%m-%d %H:%M:%S} UTC"
+    after = run.checkpoint.get("after")
+    problem = {"code": "worker_lost", "key": str(after) if after else None}
+    if is_last:
+        return {
+            **problem,
+            "message": f"The worker was lost {run.attempts} times at the same place; "
+            f"{last_sign}.",
+            "remedy": "Look at the workers' memory and logs, and at the objects that "
+            "follow this key; then retry the run.",
+        }
+    return {
+        **problem,
+        "message": f"The worker {run.lease_owner} was lost; {last_sign}. The run is "
+        "queued again, to go on from its checkpoint.",
+        "remedy": "Nothing, unless it happens again: then look at the workers' memory.",
     }
-    return True
 
 
 _TABLE: Final = Run.__table__  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, func, or_, select
 
 from labeldock.contract.errors import InvalidInput
 from labeldock.contract.values import Problem
@@ -16,10 +16,10 @@ from labeldock.db.types import escape_text
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal, Role
 from labeldock.services.context import AppContext
+from labeldock.services.project_interface import INTERFACE_FIELDS, check_interface
 
-CHANGEABLE: Final = frozenset(
-    {"title", "description", "label_config", "maximum_annotations"}
-)
+_OWN: Final = frozenset({"title", "description", "label_config", "maximum_annotations"})
+CHANGEABLE: Final = _OWN | INTERFACE_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class ProjectView:
     description: str
     label_config: str
     maximum_annotations: int
+    interface: dict[str, Any] | None
     created_by_id: int | None
     created_at: datetime
     updated_at: datetime
@@ -61,18 +62,71 @@ def create_project(
         return _view(project)
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectFilter:
+    """Which projects: those with these numbers, and these words in their title."""
+
+    ids: tuple[int, ...] | None = None
+    title: str = ""
+    search: str = ""
+    ordering: str = "-id"
+
+    def apply(self, query: Any) -> Any:  # a select of Project
+        """The query, narrowed and ordered.
+
+        Raises:
+            InvalidInput: there is no such ordering.
+        """
+        if self.ids is not None:
+            query = query.where(col(Project.id).in_(self.ids))
+        if self.title:
+            query = query.where(_holds(Project.title, self.title))
+        if self.search:
+            texts = (Project.title, Project.description)
+            query = query.where(or_(*(_holds(text, self.search) for text in texts)))
+        name = self.ordering.removeprefix("-")
+        if name not in _ORDERINGS:
+            remedy = f"Use one of {', '.join(_ORDERINGS)}, with - for the reverse."
+            message = f"Projects cannot be ordered by {name[:40]!r}."
+            raise InvalidInput(message, field="ordering", remedy=remedy)
+        column = col(getattr(Project, name))
+        is_reverse = self.ordering.startswith("-")
+        first = column.desc() if is_reverse else column.asc()
+        return query.order_by(first, col(Project.id).desc())
+
+
+_ORDERINGS: Final = ("id", "title", "created_at", "updated_at", "task_number")
+EVERY_PROJECT: Final = ProjectFilter()
+
+
+def _holds(column: Any, text: str) -> Any:  # of a table, and a condition on it
+    return col(column).icontains(text, autoescape=True)
+
+
 def list_projects(
-    app: AppContext, principal: Principal, *, offset: int = 0, limit: int = 30
+    app: AppContext,
+    principal: Principal,
+    *,
+    offset: int = 0,
+    limit: int = 30,
+    chosen: ProjectFilter = EVERY_PROJECT,
 ) -> tuple[list[ProjectView], int]:
-    """One page of the projects that somebody may see, newest first, and how many."""
+    """One page of the projects that somebody may see, newest first, and how many.
+
+    Raises:
+        InvalidInput: they cannot be ordered so.
+    """
     visible = select(Project)
     if not principal.is_admin:
         visible = visible.join(
             Membership, col(Membership.project_id) == col(Project.id)
         ).where(Membership.user_id == principal.user_id)
+    visible = chosen.apply(visible)
     with app.database.read() as session:
-        total = session.exec(select(func.count()).select_from(visible.subquery())).one()
-        page = visible.order_by(col(Project.id).desc()).offset(offset).limit(limit)
+        total = session.exec(
+            select(func.count()).select_from(visible.order_by(None).subquery())
+        ).one()
+        page = visible.offset(offset).limit(limit)
         return [_view(project) for project in session.exec(page)], total
 
 
@@ -111,6 +165,7 @@ def update_project(
     with app.database.write() as session:
         access.require(session, principal, project_id, Permission.MANAGE)
         project = load_project(session, project_id)
+        fields["interface"] = {**(project.interface or {}), **fields["interface"]}
         for name, value in fields.items():
             setattr(project, name, value)
         project.updated_at = utc_now()
@@ -136,8 +191,9 @@ def delete_project(app: AppContext, principal: Principal, project_id: int) -> No
 
 
 def _check_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {k: v for k, v in values.items() if k in CHANGEABLE and v is not None}
-    problems = [
+    fields = {k: v for k, v in values.items() if k in _OWN and v is not None}
+    interface, problems = check_interface(values)
+    problems += [
         Problem(name, "Not a valid string.", "Give text without U+0000.")
         for name in ("title", "description", "label_config")
         if name in fields and not _is_text(fields[name])
@@ -149,7 +205,7 @@ def _check_values(values: Mapping[str, Any]) -> dict[str, Any]:
         problems += _check_overlap(fields["maximum_annotations"])
     if problems:
         raise InvalidInput("The project cannot be saved.", problems=problems)
-    return fields
+    return {**fields, "interface": interface}
 
 
 def _is_text(value: object) -> bool:

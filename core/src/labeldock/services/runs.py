@@ -5,9 +5,9 @@ How a worker holds and does one is in `leases`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlmodel import Session, col, select, update
 
@@ -16,10 +16,17 @@ from labeldock.contract.observers import RunFinished
 from labeldock.contract.values import Purpose
 from labeldock.db.tables import ACTIVE_RUN_STATES, Run, RunError, Storage
 from labeldock.db.types import database_now
-from labeldock.services import access
+from labeldock.services import access, part_rows
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext
 from labeldock.services.exporting import outbox
+from labeldock.services.webhooks.outbox import note_run_end
+
+DRY_RUN: Final = "dry_run"
+"""Kind of a run that reports what an import would do, and writes neither task nor link.
+
+It may go on beside an import of the same storage, which it does not speak for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class RunView:
     attempts: int
     counts: dict[str, int]
     problem: dict[str, Any] | None
+    interruptions: list[dict[str, Any]]
     cancelled_by: str
     queued_at: datetime
     started_at: datetime | None
@@ -69,18 +77,21 @@ def request_run(
     requested_by_id: int | None,
     trigger: str = "manual",
     options: dict[str, Any] | None = None,
+    is_dry: bool = False,
 ) -> tuple[Run, bool]:
     """The active run of a storage, a new one if there is none; and whether it is new.
 
-    Two callers at once get the same run: the unique index admits one active run.
+    Two callers at once get the same run: the unique index admits one active run of a
+    kind.
     """
-    active = _load_active(session, storage.id)
+    kind = DRY_RUN if is_dry else storage.purpose
+    active = _load_active(session, storage.id, kind)
     if active is not None:
         return active, False
     run = Run(
         storage_id=storage.id,
         project_id=storage.project_id,
-        kind=storage.purpose,
+        kind=kind,
         trigger=trigger,
         requested_by_id=requested_by_id,
         options=options or {},
@@ -88,17 +99,20 @@ def request_run(
     run.due_at = database_now()  # type: ignore[assignment]
     session.add(run)
     session.flush()
-    storage.last_run_id = run.id
+    if not is_dry:
+        storage.last_run_id = run.id
     return run, True
 
 
-def _load_active(session: Session, storage_id: int) -> Run | None:
+def _load_active(session: Session, storage_id: int, kind: str) -> Run | None:
     # The storage's row is locked first, so that two requests wait for one another; not
     # against the links of a page, which refer to it.
     storage = select(Storage.id).where(Storage.id == storage_id)
     session.exec(storage.with_for_update(key_share=True)).first()
     query = select(Run).where(
-        Run.storage_id == storage_id, col(Run.state).in_(ACTIVE_RUN_STATES)
+        Run.storage_id == storage_id,
+        Run.kind == kind,
+        col(Run.state).in_(ACTIVE_RUN_STATES),
     )
     return session.exec(query).first()
 
@@ -127,7 +141,11 @@ def cancel_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
         )
         if cancelled.rowcount != 1:
             raise Conflict(f"Run {run_id} has ended already.", field="run")
+        part_rows.stop_parts(session.connection(), run_id)
+        if run.kind == Purpose.EXPORT:
+            outbox.release_run(session, run_id)
         session.refresh(run)
+        note_run_end(session.connection(), run)
         view = view_run(run)
     announce_end(app, view)
     return view
@@ -148,7 +166,7 @@ def retry_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
                 "retried.",
                 field="run",
             )
-        if _load_active(session, run.storage_id) is not None:
+        if _load_active(session, run.storage_id, run.kind) is not None:
             raise Conflict("The storage has another active run.", field="run")
         _queue_again(session, run)
         view = view_run(run)
@@ -157,6 +175,8 @@ def retry_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
 
 
 def _queue_again(session: Session, run: Run) -> None:
+    if run.kind == Purpose.EXPORT:
+        outbox.reopen_run(session, run)
     run.state = "queued"
     run.attempts = 0
     run.problem = None
@@ -164,10 +184,10 @@ def _queue_again(session: Session, run: Run) -> None:
     run.cancelled_by = ""
     run.finished_at = None
     run.due_at = database_now()  # type: ignore[assignment]
-    session.get_one(Storage, run.storage_id).last_run_id = run.id
-    if run.kind == Purpose.EXPORT:
-        outbox.revive_failed(session, run.id)
+    if run.kind != DRY_RUN:
+        session.get_one(Storage, run.storage_id).last_run_id = run.id
     session.flush()
+    part_rows.reopen_parts(session.connection(), run.id)
     session.refresh(run)
 
 
@@ -183,7 +203,14 @@ def get_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
     with app.database.read() as session:
         run = _load(session, run_id)
         access.require(session, principal, run.project_id, Permission.VIEW)
-        return view_run(run)
+        return view_progress(session, run)
+
+
+def is_active(app: AppContext, run_id: int) -> bool:
+    """Whether a run has not ended yet; asked often by those who wait for it."""
+    with app.database.read() as session:
+        state = session.exec(select(Run.state).where(Run.id == run_id)).first()
+    return state in ACTIVE_RUN_STATES
 
 
 def list_runs(
@@ -192,12 +219,18 @@ def list_runs(
     project_id: int,
     *,
     storage_id: int | None = None,
+    before: int | None = None,
     limit: int = 50,
 ) -> list[RunView]:
-    """The runs of a project or of one of its storages, newest first."""
+    """The runs of a project or of one of its storages, newest first.
+
+    `before` is the number of the last one seen.
+    """
     query = select(Run).where(Run.project_id == project_id)
     if storage_id is not None:
         query = query.where(Run.storage_id == storage_id)
+    if before is not None:
+        query = query.where(col(Run.id) < before)
     with app.database.read() as session:
         access.require(session, principal, project_id, Permission.VIEW)
         rows = session.exec(query.order_by(col(Run.id).desc()).limit(limit))
@@ -240,6 +273,13 @@ def announce_end(app: AppContext, run: RunView) -> None:
         counts=run.counts,
     )
     app.catalog.notify("after_run_finished", event)
+
+
+def view_progress(session: Session, run: Run) -> RunView:
+    """A run with what its parts have done and it has not added up yet."""
+    view = view_run(run)
+    counts = part_rows.add_progress(session, run.id, view.counts)
+    return replace(view, counts=counts)
 
 
 def view_run(run: Run) -> RunView:

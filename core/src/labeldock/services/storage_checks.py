@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from labeldock.contract.errors import InvalidInput, StorageError
 from labeldock.contract.options import StorageOptions, secret_fields
@@ -18,6 +18,7 @@ from labeldock.host.binding import BoundProvider
 from labeldock.host.references import select_model, validate_options
 from labeldock.services.connections import Connection
 from labeldock.services.context import AppContext
+from labeldock.services.exporting.plans import complete_fields
 from labeldock.services.importing.preview import find_problem
 from labeldock.services.storage_fields import (
     StorageDraft,
@@ -41,7 +42,10 @@ def validate_draft(
     fields = validate_fields(draft.purpose, common)
     given = {name: value for name, value in own.items() if value is not None}
     options = validate_options(bound, draft.purpose, given, stored=False)
-    return fields.model_dump(), options, bound
+    checked = fields.model_dump()
+    if draft.purpose is Purpose.EXPORT:
+        checked = complete_fields(app.settings, checked)
+    return checked, options, bound
 
 
 def refuse_empty_secrets(
@@ -76,18 +80,35 @@ def check_connection(connection: Connection, fields: Mapping[str, Any]) -> None:
         )
 
 
+# Codes of problems that keep pages from something, and nobody from syncing.
+_ADVICE: Final = frozenset({"cors", "cors_unchecked"})
+
+
+def is_usable(report: ValidationReport) -> bool:
+    """Whether a storage can be used, though there may be something to improve."""
+    is_there = report.status is Availability.AVAILABLE
+    return is_there and all(problem.code in _ADVICE for problem in report.problems)
+
+
 def ask_connection(
-    connection: Connection, fields: Mapping[str, Any], *, probe_write: bool
+    connection: Connection,
+    fields: Mapping[str, Any],
+    *,
+    probe_write: bool,
+    origin: str | None = None,
 ) -> ValidationReport:
     """What the provider says of a storage, and a look at what would be imported."""
     prefix = join_prefix(fields["prefix"], is_literal=fields["literal_prefix"])
-    request = ValidateRequest(prefix=prefix, probe_write=probe_write)
+    # Only what is presigned is read by pages from anywhere but from here.
+    read_from = origin if fields.get("presign") else None
+    request = ValidateRequest(prefix, probe_write, read_from)
     report = connection.provider.validate(connection.ref, request)
     if report.status is not Availability.AVAILABLE and not report.problems:
         problem = Problem(None, f"The storage is {report.status.value}.")
         return ValidationReport(report.status, (problem,))
-    if report.is_ok and connection.ref.purpose is Purpose.IMPORT:
-        return _preview(connection, fields)
+    if is_usable(report) and connection.ref.purpose is Purpose.IMPORT:
+        preview = _preview(connection, fields)
+        return report if preview.is_ok else preview
     return report
 
 

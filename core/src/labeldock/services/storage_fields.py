@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
 
 import re2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from labeldock.contract.errors import InvalidInput
 from labeldock.contract.values import Problem, Purpose
 from labeldock.db.types import escape_text
+from labeldock.services.exporting.kinds import Layout, Payload
+from labeldock.services.schedules import parse_schedule
 
 MAX_PRESIGN_TTL: Final = 7 * 24 * 60  # minutes; what S3 and GCS V4 signatures allow
 
@@ -34,6 +37,19 @@ class StorageFields(BaseModel):
         default=False, description="Take the prefix as raw text, not as a folder."
     )
     synchronizable: bool = Field(default=True, description="May be synced by hand.")
+    schedule: str | None = Field(
+        default=None,
+        max_length=100,
+        description="When it is synced by itself, in UTC: a cron expression, or an "
+        "interval such as `every 15 minutes`.",
+    )
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_understood(cls, value: str | None) -> str | None:
+        if value:
+            parse_schedule(value).find_next(datetime.now(UTC))
+        return value or None
 
     @field_validator("*")
     @classmethod
@@ -53,6 +69,11 @@ class ImportFields(StorageFields):
     use_blob_urls: bool = Field(
         default=False,
         description="One task per object; otherwise objects are files of tasks.",
+    )
+    on_change: Literal["report", "update", "flag"] = Field(
+        default="report",
+        description="Objects that changed after their import: count them, give their "
+        "tasks the new contents, or mark the tasks.",
     )
     presign: bool = Field(
         default=True, description="Redirect browsers to a signed URL; else stream."
@@ -76,6 +97,33 @@ class ExportFields(StorageFields):
     use_blob_urls: bool = Field(default=False, description="Not used on export.")
     can_delete_objects: bool | None = Field(
         default=None, description="Remove an object when its annotation is deleted."
+    )
+    payload: Payload | None = Field(
+        default=None,
+        description="What is written: annotation, annotation_with_task or task; left "
+        "out, as LABELDOCK_FUTURE_SAVE_TASK_TO_STORAGE says.",
+    )
+    key_template: str | None = Field(
+        default=None, description="Key below the prefix, e.g. {annotation.id}.json."
+    )
+    layout: Layout = Field(
+        default=Layout.FILES,
+        description="files: one for each item; jsonl: one, replaced by each run; "
+        "parquet: one for each run.",
+    )
+    indent: bool = Field(default=False, description="Indent the JSON of files.")
+    max_workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Uploads at a time; left out, 4 for each processor, at most 8.",
+    )
+    export_on_save: bool = Field(
+        default=True, description="Write an annotation whenever it is saved."
+    )
+    save_only_new_annotations: bool = Field(
+        default=False,
+        description="A sync writes only what is new or changed since it was written.",
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import (
     Conflict,
@@ -24,9 +24,9 @@ from labeldock.contract.values import (
     Purpose,
     ValidationReport,
 )
-from labeldock.db.tables import ACTIVE_RUN_STATES, ImportLink, Run, Storage, utc_now
+from labeldock.db.tables import ACTIVE_RUN_STATES, Run, Storage, utc_now
 from labeldock.host.references import select_model
-from labeldock.services import access, leases, runs
+from labeldock.services import access, leases, part_rows, parts, runs, scheduling
 from labeldock.services.access import Permission, Principal
 from labeldock.services.connections import (
     build_connection,
@@ -38,7 +38,11 @@ from labeldock.services.connections import (
     split_secrets,
 )
 from labeldock.services.context import AppContext
-from labeldock.services.exporting.outbox import Deliveries, count_deliveries
+from labeldock.services.events import requests as event_runs
+from labeldock.services.exporting.deliveries import Deliveries, count_deliveries
+from labeldock.services.exporting.plans import PACE_FIELDS, SHAPING_FIELDS
+from labeldock.services.exporting.reshaping import read_shape, reshape
+from labeldock.services.importing.retrying import forget_failures
 from labeldock.services.runs import RunView
 from labeldock.services.storage_checks import (
     ask_connection,
@@ -69,6 +73,7 @@ class StorageView:
     run: RunView | None
     last_success_at: datetime | None
     last_success_count: int | None
+    next_run_at: datetime | None
     attention: str | None
     deliveries: Deliveries | None = None
 
@@ -77,8 +82,11 @@ class StorageView:
         """The storage's status in the words of the API."""
         if self.run is None:
             return "initialized"
-        return "failed" if self.run.state == "cancelled" else self.run.state
+        return STATUS_OF.get(self.run.state, self.run.state)
 
+
+STATUS_OF: Final = {"cancelled": "failed", "lost": "queued"}
+"""Runs have two states more than storages, whose clients do not know them."""
 
 _FIELDS: Final = (
     "title",
@@ -86,14 +94,17 @@ _FIELDS: Final = (
     "prefix",
     "literal_prefix",
     "synchronizable",
+    "schedule",
     "regex_filter",
     "use_blob_urls",
 )
-_IMPORT_FIELDS: Final = (*_FIELDS, "recursive_scan", "presign", "presign_ttl")
-_EXPORT_FIELDS: Final = (*_FIELDS, "can_delete_objects")
+_IMPORT_FIELDS: Final = (
+    *_FIELDS, "recursive_scan", "on_change", "presign", "presign_ttl",
+)  # fmt: skip
+_EXPORT_FIELDS: Final = (*_FIELDS, "can_delete_objects", *SHAPING_FIELDS, *PACE_FIELDS)
 _DISPLAYED: Final = frozenset(
-    {"title", "description", "synchronizable", "presign", "presign_ttl"}
-    | {"can_delete_objects"}
+    {"title", "description", "synchronizable", "schedule", "presign", "presign_ttl"}
+    | {"can_delete_objects", "on_change", *SHAPING_FIELDS, *PACE_FIELDS}
 )
 SHOWN_FIELDS: Final[Mapping[Purpose, tuple[str, ...]]] = {
     Purpose.IMPORT: _IMPORT_FIELDS,
@@ -130,6 +141,7 @@ def add_storage(
         access.require(session, principal, draft.project_id, Permission.MANAGE)
         session.add(storage)
         session.flush()
+        scheduling.plan_next_run(session, storage, before=None)
         save_secrets(app, session, storage.id, secrets)
         view = _view(app, session, storage)
     _announce(app, view, "added")
@@ -177,16 +189,22 @@ def update_storage(
         _lock(session, storage_id)
         storage = _load(session, principal, storage_id, purpose, Permission.MANAGE)
         if storage.use_blob_urls != fields["use_blob_urls"]:
-            _forget_failures(session, storage_id)
+            forget_failures(session, storage_id)
+        before, shape = scheduling.find_schedule(storage), read_shape(storage)
         for name, value in fields.items():
             setattr(storage, name, value)
+        scheduling.plan_next_run(session, storage, before=before)
         storage.settings = plain
         storage.settings_version = bound.info.settings_version
         storage.base_uri = options.base_uri()
         storage.updated_at = utc_now()
         save_secrets(app, session, storage_id, secrets)
         session.flush()
+        run = reshape(session, storage, shape)
+        session.flush()
         view = _view(app, session, storage)
+    if run is not None and view.run is not None:
+        app.bell.ring_run(view.run.id, view.run.kind)
     _announce(app, view, "updated")
     return view
 
@@ -202,15 +220,6 @@ def _lock(session: Session, storage_id: int) -> None:
     session.exec(query.with_for_update(key_share=True)).first()
 
 
-def _forget_failures(session: Session, storage_id: int) -> None:
-    session.execute(
-        delete(ImportLink).where(
-            col(ImportLink.storage_id) == storage_id,
-            col(ImportLink.state).in_(("failed", "empty")),
-        )
-    )
-
-
 def validate_storage(
     app: AppContext,
     principal: Principal,
@@ -218,13 +227,30 @@ def validate_storage(
     *,
     storage_id: int | None = None,
     probe_write: bool = False,
+    origin: str | None = None,
 ) -> ValidationReport:
     """Check a storage without saving anything.
 
-    With `storage_id`, values that are left out are those of that storage.
+    With `storage_id`, values that are left out are those of that storage; with
+    `origin`, also whether pages from there may read what it presigns.
 
     Raises:
         InvalidInput: a value is wrong.
+    """
+    complete = complete_draft(app, principal, draft, storage_id)
+    fields, options, bound = validate_draft(app, complete)
+    connection = build_connection(app, storage_id, bound, draft.purpose, options)
+    return ask_connection(connection, fields, probe_write=probe_write, origin=origin)
+
+
+def complete_draft(
+    app: AppContext, principal: Principal, draft: StorageDraft, storage_id: int | None
+) -> StorageDraft:
+    """A draft with the values that it leaves out, from the storage that it is about.
+
+    Raises:
+        InvalidInput: the storage is of another provider.
+        NotFound, NotAllowed: as they say.
     """
     values = dict(draft.values)
     with app.database.read() as session:
@@ -239,10 +265,7 @@ def validate_storage(
                     field="type",
                 )
             values = {**_current_values(app, session, storage, values), **values}
-    complete = StorageDraft(draft.project_id, draft.purpose, draft.provider, values)
-    fields, options, bound = validate_draft(app, complete)
-    connection = build_connection(app, storage_id, bound, draft.purpose, options)
-    return ask_connection(connection, fields, probe_write=probe_write)
+    return StorageDraft(draft.project_id, draft.purpose, draft.provider, values)
 
 
 def _authorize(
@@ -305,6 +328,7 @@ def list_storages(
 ) -> list[StorageView]:
     """The storages of a project, by number; lost runs are noticed on the way."""
     leases.reap_lost_runs(app)
+    parts.reap_lost_parts(app)
     query = (
         select(Storage)
         .where(Storage.project_id == project_id, Storage.purpose == purpose)
@@ -360,6 +384,7 @@ def _view(app: AppContext, session: Session, storage: Storage) -> StorageView:
         run=runs.view_run(run) if run else None,
         last_success_at=storage.last_success_at,
         last_success_count=storage.last_success_count,
+        next_run_at=storage.next_run_at,
         attention=attention,
         deliveries=_count_deliveries(session, storage),
     )
@@ -375,13 +400,42 @@ def _count_deliveries(session: Session, storage: Storage) -> Deliveries | None:
 
 
 def sync_storage(
-    app: AppContext, principal: Principal, storage_id: int, purpose: Purpose
+    app: AppContext,
+    principal: Principal,
+    storage_id: int,
+    purpose: Purpose,
+    *,
+    only_new: bool | None = None,
+    retry_failed: bool = False,
 ) -> StorageView:
     """Ask for a sync; answers at once. An active run is given back, not doubled.
+
+    One that only looks at what notifications named is made into a whole sync. With
+    `only_new`, an export writes only what is new or changed since it was written; left
+    out, the storage says so. With `retry_failed`, an import reads files again that gave
+    no task and have not changed since.
 
     Raises:
         InvalidInput: the storage is not synchronizable.
     """
+    options = {} if only_new is None else {"only_new": only_new}
+    options |= {"retry_failed": True} if retry_failed else {}
+    view = _request_sync(app, principal, storage_id, purpose, options)
+    while view.run is not None and event_runs.is_drain(view.run):
+        event_runs.widen(app, view.run.id, principal.user_id, options)
+        view = _request_sync(app, principal, storage_id, purpose, options)
+    if view.run is not None:
+        app.bell.ring_run(view.run.id, view.run.kind)
+    return view
+
+
+def _request_sync(
+    app: AppContext,
+    principal: Principal,
+    storage_id: int,
+    purpose: Purpose,
+    options: dict[str, Any],
+) -> StorageView:
     with app.database.write() as session:
         _lock(session, storage_id)  # first, so that its last run is seen
         storage = _load(session, principal, storage_id, purpose, Permission.MANAGE)
@@ -391,12 +445,13 @@ def sync_storage(
                 field="synchronizable",
                 remedy="Set synchronizable to true first.",
             )
-        run, _ = runs.request_run(session, storage, requested_by_id=principal.user_id)
+        if options.get("retry_failed"):
+            forget_failures(session, storage_id)
+        runs.request_run(
+            session, storage, requested_by_id=principal.user_id, options=options
+        )
         session.flush()
-        run_id, kind = run.id, run.kind
-        view = _view(app, session, storage)
-    app.bell.ring_run(run_id, kind)
-    return view
+        return _view(app, session, storage)
 
 
 def remove_storage(
@@ -420,13 +475,14 @@ def _refuse_busy(session: Session, storage_id: int) -> None:
     active = select(Run).where(
         Run.storage_id == storage_id, col(Run.state).in_(ACTIVE_RUN_STATES)
     )
-    run = session.exec(active.with_for_update()).first()
-    if run is not None and run.state == "in_progress":
-        raise Conflict(
-            f"Storage {storage_id} is being synced by run {run.id}.",
-            field="storage",
-            remedy=f"Cancel the run first: labeldock run cancel {run.id}",
-        )
+    for run in session.exec(active.with_for_update()).all():
+        if run.state == "in_progress":
+            raise Conflict(
+                f"Storage {storage_id} is being synced by run {run.id}.",
+                field="storage",
+                remedy=f"Cancel the run first: labeldock run cancel {run.id}",
+            )
+        part_rows.stop_parts(session.connection(), run.id)
 
 
 def _announce(app: AppContext, view: StorageView, change: str) -> None:

@@ -25,10 +25,15 @@ from labeldock.services.access import Permission, Principal
 from labeldock.services.annotations import (
     AnnotationView,
     PredictionView,
+    ring_deliveries,
     view_annotation,
     view_prediction,
 )
 from labeldock.services.context import AppContext
+from labeldock.services.counters import lock_tasks
+from labeldock.services.exporting import outbox
+from labeldock.services.task_selection import EVERY_TASK, TaskSelection
+from labeldock.services.webhooks.outbox import note_tasks
 
 UNDEFINED_KEY: Final = "$undefined$"
 """The data key of a task made from an object, until the label config names it."""
@@ -55,6 +60,9 @@ class TaskView:
     storage_id: int | None
     key: str | None
     row_index: int | None
+    row_group: int | None
+    object_exists: bool | None
+    object_changed: bool | None
     annotations: tuple[AnnotationView, ...] = ()
     predictions: tuple[PredictionView, ...] = ()
 
@@ -66,6 +74,7 @@ class TaskQuery:
     project_id: int
     offset: int = 0
     limit: int = 100
+    selection: TaskSelection = EVERY_TASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,7 @@ def create_task(
         session.flush()
         task.inner_id = _count_task(session, project_id)
         session.flush()
+        note_tasks(session.connection(), project_id, [task.id], batch=1)
         view = _view_many(session, [task])[0]
     event = TasksCreated(project_id, (view.id,), None)
     app.catalog.notify("after_tasks_created", event)
@@ -124,20 +134,32 @@ def list_tasks(app: AppContext, principal: Principal, query: TaskQuery) -> TaskP
     """One page of a project's tasks, in their order, with annotations."""
     with app.database.read() as session:
         access.require(session, principal, query.project_id, Permission.VIEW)
-        project = projects.load_project(session, query.project_id)
-        page = (
-            select(Task)
-            .where(Task.project_id == query.project_id)
-            .order_by(col(Task.inner_id))
-            .offset(query.offset)
-            .limit(query.limit)
+        totals = _count_selected(session, query)
+        page = query.selection.narrow(
+            select(Task).where(Task.project_id == query.project_id)
         )
-        return TaskPage(
-            tasks=_view_many(session, list(session.exec(page))),
-            total=project.task_number,
-            total_annotations=project.total_annotations_number,
-            total_predictions=project.total_predictions_number,
+        page = query.selection.order(page).offset(query.offset).limit(query.limit)
+        return TaskPage(_view_many(session, list(session.exec(page))), *totals)
+
+
+def _count_selected(session: Session, query: TaskQuery) -> tuple[int, int, int]:
+    """Tasks, their annotations, their predictions; the project has counted its own."""
+    project = projects.load_project(session, query.project_id)
+    if query.selection.is_everything:
+        return (
+            project.task_number,
+            project.total_annotations_number,
+            project.total_predictions_number,
         )
+    counted = select(
+        func.count(col(Task.id)),
+        func.coalesce(func.sum(col(Task.total_annotations)), 0),
+        func.coalesce(func.sum(col(Task.total_predictions)), 0),
+    ).where(Task.project_id == query.project_id)
+    tasks, annotations, predictions = session.exec(
+        query.selection.narrow(counted)
+    ).one()
+    return tasks, int(annotations), int(predictions)
 
 
 def get_task(app: AppContext, principal: Principal, task_id: int) -> TaskView:
@@ -172,6 +194,7 @@ def update_task(
     """
     with app.database.write() as session:
         task = load_task(session, principal, task_id, Permission.MANAGE)
+        lock_tasks(session, [task_id])
         if "data" in values and not isinstance(values["data"], dict | list):
             raise InvalidInput("Task data must be a JSON object or list.", field="data")
         for name in ("data", "meta"):
@@ -181,32 +204,42 @@ def update_task(
         task.updated_at = utc_now()
         task.updated_by_id = principal.user_id
         session.flush()
-        return _view_many(session, [task])[0]
+        storages = outbox.want_task(
+            app, session, task.project_id, task_id, has_new_data=True
+        )
+        view = _view_many(session, [task])[0]
+    ring_deliveries(app, storages)
+    return view
 
 
 def delete_task(app: AppContext, principal: Principal, task_id: int) -> None:
     """Remove a task. Its object is imported again once all its tasks are gone."""
 
-    def use_case(session: Session) -> None:
+    def use_case(session: Session) -> list[int]:
         task = load_task(session, principal, task_id, Permission.MANAGE)
+        lock_tasks(session, [task_id])
+        storages = outbox.unwant_tasks(session, task.project_id, [task_id])
         session.execute(delete(Task).where(col(Task.id) == task_id))
-        _recount(session, task.project_id)
+        recount_tasks(session, task.project_id)
+        return storages
 
-    app.database.transact(use_case)
+    ring_deliveries(app, app.database.transact(use_case))
 
 
 def delete_all_tasks(app: AppContext, principal: Principal, project_id: int) -> None:
     """Remove every task of a project."""
 
-    def use_case(session: Session) -> None:
+    def use_case(session: Session) -> list[int]:
         access.require(session, principal, project_id, Permission.MANAGE)
         session.execute(delete(Task).where(col(Task.project_id) == project_id))
-        _recount(session, project_id)
+        storages = outbox.unwant_tasks(session, project_id)
+        recount_tasks(session, project_id)
+        return storages
 
-    app.database.transact(use_case)
+    ring_deliveries(app, app.database.transact(use_case))
 
 
-def _recount(session: Session, project_id: int) -> None:
+def recount_tasks(session: Session, project_id: int) -> None:
     """Count anew. Who adds to the counters meanwhile waits, and then adds to these."""
     project = select(Project.id).where(Project.id == project_id)
     session.exec(project.with_for_update(key_share=True)).one()
@@ -269,13 +302,19 @@ def _view(
         storage_id=link.storage_id if link else None,
         key=link.key if link else None,
         row_index=link.row_index if link and has_row else None,
+        row_group=link.row_group if link and link.row_group != NO_ROW else None,
+        object_exists=link.object_exists if link else None,
+        object_changed=link.object_changed if link else None,
         annotations=annotations,
         predictions=predictions,
     )
 
 
+_OF_THE_LINK: Final = {
+    "storage_id", "key", "row_index", "row_group", "object_exists", "object_changed",
+}  # fmt: skip
 _SHOWN: Final = tuple(
     name
     for name in TaskView.__slots__
-    if name not in {"storage_id", "key", "row_index", "annotations", "predictions"}
+    if name not in {*_OF_THE_LINK, "annotations", "predictions"}
 )

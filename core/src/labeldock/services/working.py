@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from labeldock.contract.errors import LabeldockError, NotFound
+from labeldock.db.engine import is_outage
 from labeldock.db.tables import Run
-from labeldock.services import leases, runs
+from labeldock.services import leases, parts, runs
 from labeldock.services.context import AppContext
+from labeldock.services.events.draining import drain_slice
+from labeldock.services.events.requests import ONLY_INBOX
 from labeldock.services.exporting.export import export_slice
+from labeldock.services.importing.dry_run import dry_slice
 from labeldock.services.importing.walk import import_slice
 from labeldock.services.leases import Lease, LeaseLost
 from labeldock.services.runs import RunView
@@ -22,6 +28,7 @@ from labeldock.telemetry import correlate
 _WORK: Final[Mapping[str, Callable[[AppContext, Lease], bool]]] = {
     "import": import_slice,
     "export": export_slice,
+    runs.DRY_RUN: dry_slice,
 }
 _WAIT_SECONDS: Final = 0.2
 _log = structlog.get_logger(__name__)
@@ -33,10 +40,23 @@ class UnexpectedError(LabeldockError):
     code = "internal_error"
 
 
+class DatabaseUnavailable(LabeldockError):
+    """The database went away, or refused for a reason that passes."""
+
+    code = "database_unavailable"
+    retryable = True
+
+
+def claim_work(app: AppContext, owner: str, run_id: int) -> Lease | None:
+    """Take the lease of a run, or of a part of it; None if nothing of it is due."""
+    run = leases.claim_run(app, owner, run_id)
+    return run or parts.claim_part(app, owner, run_id)
+
+
 def work_slice(
     app: AppContext, lease: Lease, ending: threading.Event | None = None
 ) -> bool:
-    """Do one slice of a run that is held; whether it wants another one right away.
+    """Do one slice of what is held; whether it wants another one right away.
 
     It ends early, and hands the run back, once `ending` is set.
 
@@ -48,19 +68,38 @@ def work_slice(
     with correlate(run_id=lease.run_id, storage_id=lease.storage_id):
         try:
             with leases.heartbeat(app, lease):
-                return not _WORK[lease.kind](app, lease)
+                return not _find_work(lease)(app, lease)
         except LeaseLost:
             _log.info("lease_lost")
         except LabeldockError as error:
             _note_failure(app, lease, error)
-        except Exception:  # noqa: BLE001  the job boundary: the run's row says so
-            _log.exception("run_crashed")
-            unexpected = UnexpectedError(
-                "Something went wrong inside Labeldock.",
-                remedy="Look in the log under the correlation id.",
-            )
-            _settle(app, lease, unexpected, may_pass=True)
+        except Exception as error:  # noqa: BLE001  the job boundary: the run's row says so
+            if is_outage(error):
+                _note_failure(app, lease, _describe_outage(error))
+            else:
+                _note_crash(app, lease)
         return False
+
+
+def _find_work(lease: Lease) -> Callable[[AppContext, Lease], bool]:
+    return drain_slice if lease.options.get(ONLY_INBOX) else _WORK[lease.kind]
+
+
+def _describe_outage(error: Exception) -> DatabaseUnavailable:
+    kind = type(getattr(error, "orig", error)).__name__
+    return DatabaseUnavailable(
+        f"The database could not be used ({kind}).",
+        remedy="Nothing, unless it lasts: then look at the database's log.",
+    )
+
+
+def _note_crash(app: AppContext, lease: Lease) -> None:
+    _log.exception("run_crashed")
+    unexpected = UnexpectedError(
+        "Something went wrong inside Labeldock.",
+        remedy="Look in the log under the correlation id.",
+    )
+    _settle(app, lease, unexpected, may_pass=True)
 
 
 def _note_failure(app: AppContext, lease: Lease, error: LabeldockError) -> None:
@@ -71,14 +110,33 @@ def _note_failure(app: AppContext, lease: Lease, error: LabeldockError) -> None:
 def _settle(
     app: AppContext, lease: Lease, error: LabeldockError, *, may_pass: bool
 ) -> None:
-    try:
-        if may_pass:
-            leases.postpone(app, lease, error)
-            return
+    """Note a failure; while the database is away, for as long as the lease may last."""
+    deadline = time.monotonic() + app.settings.lease_seconds
+    while True:
+        try:
+            _note(app, lease, error, may_pass=may_pass)
+        except LeaseLost:
+            _log.info("lease_lost")
+        except DBAPIError as failure:
+            if not is_outage(failure):
+                raise
+            if time.monotonic() < deadline and not lease.ending.wait(_WAIT_SECONDS):
+                continue
+            _log.warning("run_left_to_the_reaper", reason=type(failure.orig).__name__)
+        return
+
+
+def _note(
+    app: AppContext, lease: Lease, error: LabeldockError, *, may_pass: bool
+) -> None:
+    if lease.part is not None:
+        settle = parts.postpone_part if may_pass else parts.fail_part
+        settle(app, lease, error)
+    elif may_pass:
+        leases.postpone(app, lease, error)
+    else:
         problem = leases.describe_problem(error)
         leases.finish(app, lease, "failed", problem=problem)
-    except LeaseLost:
-        _log.info("lease_lost")
 
 
 def run_until_done(
@@ -107,7 +165,7 @@ def run_until_done(
     """
     ending = ending or threading.Event()
     while True:
-        lease = leases.claim_run(app, owner, run_id)
+        lease = claim_work(app, owner, run_id)
         if lease is not None:
             _work_interruptibly(app, lease, ending)
         view = _look(app, run_id)
@@ -117,6 +175,7 @@ def run_until_done(
             return view
         if lease is None:
             leases.reap_lost_runs(app)
+            parts.reap_lost_parts(app)
             ending.wait(_WAIT_SECONDS)
 
 
@@ -133,7 +192,7 @@ def _work_interruptibly(app: AppContext, lease: Lease, ending: threading.Event) 
 
 def _look(app: AppContext, run_id: int) -> RunView:
     with app.database.read() as session:
-        return runs.view_run(_load(session, run_id))
+        return runs.view_progress(session, _load(session, run_id))
 
 
 def _load(session: Session, run_id: int) -> Run:

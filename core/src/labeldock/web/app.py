@@ -20,7 +20,8 @@ from labeldock.web import console
 from labeldock.web.api import routes as api
 from labeldock.web.authentication import require_login
 from labeldock.web.context import context_of
-from labeldock.web.media import media_routes
+from labeldock.web.cross_origin import list_middleware
+from labeldock.web.media import media_routes, render_error, shows_media
 from labeldock.web.middleware import (
     BodyLimit,
     ContextMiddleware,
@@ -51,6 +52,7 @@ def create_app(app: AppContext, *, lifespan: Lifespan | None = None) -> Starlett
         middleware=[
             Middleware(ContextMiddleware, parts=app),
             Middleware(SecurityHeaders),
+            *list_middleware(app.settings),
             Middleware(
                 ExceptionMiddleware, handlers={**known, Exception: answer_error}
             ),
@@ -63,8 +65,8 @@ def create_app(app: AppContext, *, lifespan: Lifespan | None = None) -> Starlett
 def list_routes(app: AppContext) -> list[BaseRoute]:
     """Every route; what is not marked public stands behind the login."""
     guarded: list[Route] = [
+        *media_routes(),  # first, since a page of tasks asks for them by the hundred
         *api.list_routes(app.catalog),
-        *media_routes(),
         *console.list_routes(),
     ]
     return [*map(require_login, guarded), console.mount_static_files()]
@@ -75,4 +77,6 @@ async def answer_error(request: Request, error: Exception) -> Response:
     answer = build_answer(error, context_of(request).correlation_id)
     if console.wants_page(request):
         return console.render_problem(request, answer)
+    if isinstance(error, LabeldockError) and shows_media(request.url.path):
+        return render_error(error, context_of(request).correlation_id)
     return render_json(answer.body, answer.status, answer.headers)

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from labeldock.contract.errors import InvalidInput
+from labeldock.db.types import load_json
 
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
@@ -48,7 +49,7 @@ def parse_json(raw: bytes | str, field: str | None = None) -> Any:  # as in read
         InvalidInput: it is not JSON; says where.
     """
     try:
-        return orjson.loads(raw)
+        return load_json(raw)
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InvalidInput(

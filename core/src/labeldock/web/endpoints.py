@@ -6,7 +6,7 @@ services block; the body has been read and parsed by then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,15 +84,26 @@ class Call:
         return default if text is None else parse_boolean(text, name)
 
 
-Endpoint = Callable[[Call], Response]
+Endpoint = Callable[[Call], Response | Coroutine[Any, Any, Response]]
+"""Runs in a thread; what it gives back to be awaited goes on without one."""
+
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+Reader = Callable[[Request], Coroutine[Any, Any, Any]]
+"""Reads a request's body into what the endpoint finds in `Call.body`."""
 
 
 def build_route(path: str, **endpoints: Endpoint) -> Route:
     """One path and its endpoint per method: `build_route("/api/x", GET=list_x)`."""
+    return build_reading_route(path, read_body, **endpoints)
+
+
+def build_reading_route(path: str, read: Reader, /, **endpoints: Endpoint) -> Route:
+    """The same with a reader of its own, for bodies that are not values."""
 
     async def answer(request: Request) -> Response:
-        return await _run(endpoints, request)
+        return await _run(endpoints, read, request)
 
     # The route takes every method, so that a wrong one is told from a wrong path even
     # where a more general path follows in the table.
@@ -106,7 +117,9 @@ def build_public_route(path: str, **endpoints: Endpoint) -> Route:
     return route
 
 
-async def _run(endpoints: Mapping[str, Endpoint], request: Request) -> Response:
+async def _run(
+    endpoints: Mapping[str, Endpoint], read: Reader, request: Request
+) -> Response:
     method = "GET" if request.method == "HEAD" else request.method
     if method not in endpoints:
         raise HTTPException(
@@ -114,5 +127,6 @@ async def _run(endpoints: Mapping[str, Endpoint], request: Request) -> Response:
             f'Method "{request.method}" not allowed.',
             headers={"Allow": ", ".join(endpoints)},
         )
-    body = {} if method == "GET" else await read_body(request)
-    return await run_in_threadpool(endpoints[method], Call(request, body))
+    body = {} if method == "GET" else await read(request)
+    answer = await run_in_threadpool(endpoints[method], Call(request, body))
+    return answer if isinstance(answer, Response) else await answer

@@ -5,7 +5,9 @@ A wrong type is refused with the name of the field; nothing is guessed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -65,15 +67,15 @@ def parse_number(value: object, field: str) -> float | None:
     """A number or nothing, also as text.
 
     Raises:
-        InvalidInput: it is something else.
+        InvalidInput: it is something else, or no finite number: JSON has no others.
     """
     if value is None or value == "":
         return None
-    try:
+    with suppress(ValueError, OverflowError):
         if isinstance(value, str | int | float) and not isinstance(value, bool):
-            return float(value)
-    except (ValueError, OverflowError):
-        pass
+            number = float(value)
+            if math.isfinite(number):
+                return number
     raise InvalidInput(
         "A valid number is required.", field=field, remedy="Give a number."
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +19,7 @@ from labeldock.web.context import RequestContext, set_context
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 CORRELATION_HEADER: Final = "X-Correlation-Id"
 API_PREFIX: Final = "/api/"
+RawHeaders = list[tuple[bytes, bytes]]
 _CORRELATION_ID: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
@@ -41,7 +42,7 @@ class ContextMiddleware:
         with telemetry.correlate(given if is_usable else None) as correlation_id:
             context = RequestContext(self._parts, self._callers, correlation_id)
             set_context(HTTPConnection(scope), context)
-            headers = {CORRELATION_HEADER: correlation_id}
+            headers = encode_headers({CORRELATION_HEADER: correlation_id})
             await self._app(scope, receive, _add_headers(send, headers))
 
 
@@ -70,15 +71,28 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        await self._app(scope, receive, _add_headers(send, SECURITY_HEADERS))
+        await self._app(scope, receive, _add_headers(send, _SECURITY_HEADERS))
 
 
-def _add_headers(send: Send, headers: Mapping[str, str]) -> Send:
+def encode_headers(headers: Mapping[str, str]) -> RawHeaders:
+    """Headers as ASGI wants them."""
+    return [
+        (name.lower().encode(), value.encode("latin-1"))
+        for name, value in headers.items()
+    ]
+
+
+_SECURITY_HEADERS: Final = encode_headers(SECURITY_HEADERS)
+
+
+def _add_headers(send: Send, headers: RawHeaders) -> Send:
+    """A `send` that adds those headers that a response does not bring itself."""
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            present = MutableHeaders(scope=message)
-            for name, value in headers.items():
-                present.setdefault(name, value)
+            own = list(message.get("headers", ()))
+            present = {name for name, _ in own}
+            message["headers"] = own + [h for h in headers if h[0] not in present]
         await send(message)
 
     return send_with_headers

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from labeldock.contract import errors
 from labeldock.contract.errors import InvalidInput, LabeldockError
 from labeldock.contract.values import Problem
+from labeldock.db.engine import is_outage
 from labeldock.web.release import VERSION
 
 _log = structlog.get_logger(__name__)
@@ -31,6 +32,7 @@ STATUSES: Final[Mapping[type[LabeldockError], int]] = {
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.NotConnected: 409,
     errors.PluginError: 424,
     errors.PluginLoadError: 400,
     errors.ProviderClash: 400,
@@ -59,6 +61,8 @@ STATUSES: Final[Mapping[type[LabeldockError], int]] = {
 }
 """Every kind of error. A kind that is not listed here is answered like its base."""
 
+_AWAY: Final = "The database cannot be used at the moment; try again."
+_RETRY_SECONDS: Final = 2
 _SORRY: Final = "Something went wrong here; the log says what."
 
 
@@ -75,6 +79,8 @@ def build_answer(error: Exception, correlation_id: str) -> Answer:
     """The answer to any error that an endpoint, or the framework, raised."""
     if isinstance(error, HTTPException):
         return _answer_framework(error)
+    if is_outage(error):
+        return _answer_outage(error, correlation_id)
     if not isinstance(error, LabeldockError) or find_status(error) == 500:
         return _answer_unexpected(error, correlation_id)
     status = find_status(error)
@@ -91,6 +97,14 @@ def _answer_framework(error: HTTPException) -> Answer:
     detail = "Not found." if error.status_code == 404 else error.detail
     body = _build_envelope(error.status_code, detail)
     return Answer(error.status_code, body, error.headers or {})
+
+
+def _answer_outage(error: Exception, correlation_id: str) -> Answer:
+    """The database is away, e.g. restarted: the same request may succeed soon."""
+    kind = type(getattr(error, "orig", error)).__name__
+    _log.warning("database_unavailable", reason=kind, correlation_id=correlation_id)
+    body = _build_envelope(503, _AWAY)
+    return Answer(503, body, {"Retry-After": str(_RETRY_SECONDS)})
 
 
 def _answer_unexpected(error: Exception, correlation_id: str) -> Answer:

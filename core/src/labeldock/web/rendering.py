@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -32,9 +33,19 @@ def render_nothing() -> Response:
 
 
 def dump_json(content: Any) -> bytes:  # as in render_json
-    """JSON text."""
+    """JSON text; data of tasks may hold integers and nesting beyond orjson's."""
     options = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
-    return orjson.dumps(content, default=_render_other, option=options)
+    try:
+        return orjson.dumps(content, default=_render_other, option=options)
+    except orjson.JSONEncodeError:
+        text = json.dumps(
+            content,
+            default=_render_other,
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+        )
+        return text.encode()
 
 
 def _render_other(value: object) -> str:

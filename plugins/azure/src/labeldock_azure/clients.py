@@ -36,6 +36,7 @@ class AzureClient:
     Attributes:
         options: of the storage.
         operator: of the provider.
+        check_peer: of the storage.
         service: the SDK's client of the account.
         api: the SDK's client of the container.
         delegation: a key to sign with, and when it ends; see `signing`.
@@ -45,13 +46,21 @@ class AzureClient:
     def __init__(self, storage: StorageRef) -> None:
         self.options = storage.options_as(AzureOptions)
         self.operator = storage.operator_as(AzureOperatorOptions)
-        session = _build_session(self.operator)
+        self.check_peer = storage.check_peer
+        session = self.build_session()
         self.service = _build_service(self.options, self.operator, session)
         self.api = self.service.get_container_client(self.options.container)
         self.delegation: tuple[Any, Any] | None = None
         self.lock = threading.Lock()
         # The last one to let go of this object closes what it holds.
         weakref.finalize(self, _close_all, session, self.service.credential)
+
+    def build_session(self) -> Any:
+        """A session of `requests` that goes where this storage may go."""
+        # PLC0415: the SDK is imported on first use, not at the start.
+        from labeldock_azure.sessions import build_session  # noqa: PLC0415
+
+        return build_session(self.operator.connections, self.check_peer)
 
     @property
     def account_name(self) -> str:
@@ -151,18 +160,6 @@ def _find_address(options: AzureOptions) -> str:
         return options.azure_endpoint
     account = options.account_name.get_secret_value() if options.account_name else ""
     return f"https://{account}.{CLOUDS[options.azure_cloud].blobs}"
-
-
-def _build_session(operator: AzureOperatorOptions) -> Any:
-    """What the SDK would make itself, with as many connections as threads read."""
-    from requests import Session  # noqa: PLC0415
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415
-
-    session = Session()
-    adapter = HTTPAdapter(pool_maxsize=operator.connections, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
 
 
 def _build_arguments(operator: AzureOperatorOptions, session: Any) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from labeldock.contract import (
@@ -46,16 +45,45 @@ class Tries:
         return self._count > 0
 
 
-@contextmanager
 def translate_errors(
     key: str | None = None, tries: Tries | None = None
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Let only errors of the contract out; the SDK's is chained.
 
     Args:
         key: the blob that it is about; None if it is about the container.
         tries: of a write, whose condition fails because of its own first try.
     """
+    return _Translation(key, tries)
+
+
+class _Translation(AbstractContextManager[None]):
+    """Stands around every block that is read, so nothing is done where all is well."""
+
+    __slots__ = ("_key", "_tries")
+
+    def __init__(self, key: str | None, tries: Tries | None) -> None:
+        self._key = key
+        self._tries = tries
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: object
+    ) -> None:
+        if error is not None and _is_of_sdk(error):
+            raise self._translate(error) from error
+
+    def _translate(self, error: BaseException) -> StorageError:
+        meaning = _find_meaning(error, self._key)
+        was_repeated = self._tries is not None and self._tries.were_several
+        if was_repeated and meaning.kind is PreconditionFailed:
+            meaning = UNCERTAIN
+        return _build(meaning, self._key, error)
+
+
+def _is_of_sdk(error: BaseException) -> bool:
     # PLC0415: the SDK, on first use.
     from azure.core.exceptions import (  # noqa: PLC0415
         AzureError,
@@ -63,13 +91,7 @@ def translate_errors(
     )
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-    try:
-        yield
-    except (AzureError, DeserializationError, HTTPError) as error:
-        meaning = _find_meaning(error, key)
-        if tries and tries.were_several and meaning.kind is PreconditionFailed:
-            meaning = UNCERTAIN
-        raise _build(meaning, key, error) from error
+    return isinstance(error, AzureError | DeserializationError | HTTPError)
 
 
 def find_status(error: Any) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from labeldock.contract import OperatorOptions, StorageOptions
+from labeldock.contract import ENDPOINT, OperatorOptions, StorageOptions
+from labeldock_azure.connections import find_addresses
 
 # learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs
 # --and--metadata: also $root, $web and $logs.
@@ -73,12 +74,12 @@ class AzureOptions(StorageOptions):
         title="Cloud",
         description="Which of Azure's clouds the account is in.",
     )
-    azure_endpoint: str | None = Field(
+    azure_endpoint: Annotated[str | None, ENDPOINT] = Field(
         default=None,
         title="Endpoint",
         description="Address of the blob service; empty for the cloud's own.",
     )
-    public_endpoint: str | None = Field(
+    public_endpoint: Annotated[str | None, ENDPOINT] = Field(
         default=None,
         title="Public endpoint",
         description="Address of that service for browsers, if it is another one.",
@@ -146,6 +147,14 @@ class AzureOptions(StorageOptions):
             raise ValueError(
                 f"give one of {', '.join(ways)}; not {' and '.join(given)}"
             )
+
+    def list_endpoints(self) -> tuple[tuple[str, str], ...]:
+        """Also those that stand in the connection string."""
+        given = super().list_endpoints()
+        if not self.connection_string:
+            return given
+        text = self.connection_string.get_secret_value()
+        return (*given, *(("connection_string", url) for url in find_addresses(text)))
 
     def base_uri(self) -> str:
         return f"azure-blob://{self.container}/"

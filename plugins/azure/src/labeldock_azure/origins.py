@@ -44,7 +44,12 @@ def _fetch_headers(client: AzureClient, url: str, origin: str) -> Any:
     limits = (operator.connect_timeout, operator.read_timeout)
     asked = {"Origin": origin, "Range": "bytes=0-0"}
     try:
-        with requests.get(url, headers=asked, timeout=limits, stream=True) as answer:
+        with (
+            client.build_session() as browser,
+            browser.get(
+                url, headers=asked, timeout=limits, stream=True, allow_redirects=False
+            ) as answer,
+        ):
             return answer.headers
     except requests.RequestException:
         return None

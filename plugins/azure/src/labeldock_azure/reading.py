@@ -180,12 +180,14 @@ class BlobReader:
         self._key = key
 
     def read(self, size: int, /) -> bytes:
-        with translate_errors(self._key):
+        wanted = None if size < 0 else size
+        try:
             # As it is kept, even if it says that it is compressed.
-            data: bytes = self._raw.read(
-                None if size < 0 else size, decode_content=False
-            )
-            return data
+            data: bytes = self._raw.read(wanted, decode_content=False)
+        except Exception:
+            with translate_errors(self._key):  # only now, since it is not for nothing
+                raise
+        return data
 
     def close(self) -> None:
         # A thread that is blocked in `read` holds the buffer that closing has to have:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from labeldock.contract import StorageRef
+from labeldock.contract import CheckPeer, StorageRef
 from labeldock_gcs.errors import CONNECTING, translate_errors
 from labeldock_gcs.options import GcsOperatorOptions, GcsOptions
 from labeldock_gcs.retries import IsPassing, build_retry, may_pass
@@ -34,6 +34,7 @@ class GcsClient:
         signer: signs URLs; None if nobody can for these credentials.
         options: what it was made from.
         operator: the same.
+        check_peer: of the storage.
     """
 
     api: Any
@@ -41,6 +42,7 @@ class GcsClient:
     signer: Signer | None
     options: GcsOptions
     operator: GcsOperatorOptions
+    check_peer: CheckPeer | None = None
 
     @property
     def bucket(self) -> str:
@@ -115,7 +117,7 @@ def _build_client(storage: StorageRef) -> GcsClient:
     operator = storage.operator_as(GcsOperatorOptions)
     tokens = build_token_request(options, operator)
     identity = build_identity(options, operator, tokens)
-    session = build_data_session(identity.credentials, tokens, options, operator)
+    session = build_data_session(identity.credentials, tokens, storage)
     with translate_errors(CONNECTING):
         api = Client(
             project=options.google_project_id,
@@ -128,4 +130,4 @@ def _build_client(storage: StorageRef) -> GcsClient:
     # traces that nobody switched on; there is no public way to be without.
     api._bucket_metadata_cache = None  # noqa: SLF001
     signer = build_signer(identity, tokens, operator)
-    return GcsClient(api, session, signer, options, operator)
+    return GcsClient(api, session, signer, options, operator, storage.check_peer)

@@ -5,8 +5,7 @@ Texts are our own: the SDK's may hold addresses, and a server's whatever it like
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from labeldock.contract import (
@@ -44,14 +43,39 @@ __all__ = [
 ]
 
 
-@contextmanager
-def translate_errors(action: Action, key: str | None = None) -> Iterator[None]:
+def translate_errors(
+    action: Action, key: str | None = None
+) -> AbstractContextManager[None]:
     """Let only errors of the contract out; the SDK's is chained.
 
     Args:
         action: what is being done; says what a 404 or 403 means.
         key: the object that it is about.
     """
+    return _Translation(action, key)
+
+
+class _Translation(AbstractContextManager[None]):
+    """Stands around every block that is read, so nothing is done where all is well."""
+
+    __slots__ = ("_action", "_key")
+
+    def __init__(self, action: Action, key: str | None) -> None:
+        self._action = action
+        self._key = key
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: object
+    ) -> None:
+        if error is not None and _is_of_sdk(error):
+            meaning = find_meaning(error, self._action)
+            raise _build(meaning, error, self._action, self._key) from error
+
+
+def _is_of_sdk(error: BaseException) -> bool:
     # PLC0415: the SDK is imported on first use, not at the start.
     from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
@@ -62,17 +86,15 @@ def translate_errors(action: Action, key: str | None = None) -> Iterator[None]:
     from requests.exceptions import RequestException  # noqa: PLC0415
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-    try:
-        yield
-    except (
+    kinds = (
         GoogleAPIError,
         GoogleAuthError,
         DataCorruption,
         InvalidResponse,
         RequestException,
         HTTPError,
-    ) as error:
-        raise _build(find_meaning(error, action), error, action, key) from error
+    )
+    return isinstance(error, kinds)
 
 
 def find_meaning(error: BaseException, action: Action) -> Meaning:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from labeldock.contract import OperatorOptions, StorageOptions
+from labeldock.contract import ENDPOINT, OperatorOptions, StorageOptions
 from labeldock_gcs.documents import parse_document
 
 GOOGLE: Final = "https://storage.googleapis.com"
@@ -51,12 +51,12 @@ class GcsOptions(StorageOptions):
         description="Use the server's own identity (Application Default "
         "Credentials). The operator has to permit it.",
     )
-    gcs_endpoint: str | None = Field(
+    gcs_endpoint: Annotated[str | None, ENDPOINT] = Field(
         default=None,
         title="Endpoint",
         description="Address of an emulator or a private endpoint; empty for Google.",
     )
-    public_endpoint: str | None = Field(
+    public_endpoint: Annotated[str | None, ENDPOINT] = Field(
         default=None,
         title="Public endpoint",
         description="Address of the same for browsers, if it is another one.",

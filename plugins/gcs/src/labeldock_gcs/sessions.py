@@ -15,6 +15,7 @@ import requests
 from google.auth.transport.requests import AuthorizedSession, Request
 from requests.adapters import HTTPAdapter
 
+from labeldock.contract import CheckPeer, StorageRef, guard_pools
 from labeldock_gcs.documents import is_google
 from labeldock_gcs.options import GcsOperatorOptions, GcsOptions
 
@@ -29,9 +30,22 @@ class HostRefused(requests.exceptions.RequestException):  # type: ignore[misc] #
 class PinnedAdapter(HTTPAdapter):  # type: ignore[misc] # no types
     """An adapter that sends requests to some hosts only."""
 
-    def __init__(self, is_allowed: IsAllowed, connections: int) -> None:
-        super().__init__(pool_connections=4, pool_maxsize=connections)
+    def __init__(
+        self,
+        is_allowed: IsAllowed,
+        connections: int,
+        check_peer: CheckPeer | None = None,
+    ) -> None:
         self._is_allowed = is_allowed
+        self._check_peer = check_peer
+        super().__init__(pool_connections=4, pool_maxsize=connections)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # as in requests
+        super().init_poolmanager(*args, **kwargs)
+        if self._check_peer:
+            self.poolmanager.pool_classes_by_scheme = guard_pools(
+                self.poolmanager.pool_classes_by_scheme, self._check_peer
+            )
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:  # as in requests
         if not self._is_allowed(urlsplit(request.url)):
@@ -51,10 +65,10 @@ class TokenRequest(Request):  # type: ignore[misc] # few types
         raise TypeError("not to be copied")
 
 
-def build_data_session(
-    credentials: Any, tokens: Any, options: GcsOptions, operator: GcsOperatorOptions
-) -> Any:
+def build_data_session(credentials: Any, tokens: Any, storage: StorageRef) -> Any:
     """A session that sends `credentials` along, to the storage's endpoint only."""
+    options = storage.options_as(GcsOptions)
+    operator = storage.operator_as(GcsOperatorOptions)
 
     def is_allowed(url: SplitResult) -> bool:
         if options.gcs_endpoint:
@@ -64,7 +78,8 @@ def build_data_session(
     # Without credentials there is nothing to renew when the server wants some.
     codes = {"refresh_status_codes": ()} if options.anonymous else {}
     session = AuthorizedSession(credentials, auth_request=tokens, **codes)
-    return _mount(session, PinnedAdapter(is_allowed, operator.connections))
+    adapter = PinnedAdapter(is_allowed, operator.connections, storage.check_peer)
+    return _mount(session, adapter)
 
 
 def build_token_request(options: GcsOptions, operator: GcsOperatorOptions) -> Any:
@@ -87,11 +102,15 @@ def build_iam_session(credentials: Any, tokens: Any) -> Any:
     return AuthorizedSession(credentials, auth_request=tokens)
 
 
-def build_plain_session() -> Any:
+def build_plain_session(check_peer: CheckPeer | None) -> Any:
     """A session without credentials, for a look through a browser's eyes."""
     session = requests.Session()
     session.max_redirects = 0
-    return session
+    return _mount(session, PinnedAdapter(_is_any, 1, check_peer))
+
+
+def _is_any(url: SplitResult) -> bool:
+    return bool(url.netloc)
 
 
 def _is_at(url: SplitResult, endpoint: str) -> bool:

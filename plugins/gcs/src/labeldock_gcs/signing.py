@@ -63,7 +63,7 @@ def sign_url(signer: Signer, url: str, query: dict[str, str], now: datetime) -> 
     Args:
         signer: who signs.
         url: the address of an object, quoted, without a query.
-        query: the parameters for it.
+        query: the parameters for it; names without anything to quote.
         now: the time from which it is valid.
     """
     parts = urlsplit(url)
@@ -76,9 +76,8 @@ def sign_url(signer: Signer, url: str, query: dict[str, str], now: datetime) -> 
         "X-Goog-Date": stamp,
         "X-Goog-SignedHeaders": "host",
     }
-    canonical = "&".join(
-        f"{quote(name, safe='')}={quote(value, safe='')}"
-        for name, value in sorted(query.items())
+    canonical = "&".join(  # the names are ours, and have nothing to quote
+        f"{name}={quote(value, safe='')}" for name, value in sorted(query.items())
     )
     request = (
         f"GET\n{parts.path}\n{canonical}\nhost:{parts.netloc}\n\nhost\nUNSIGNED-PAYLOAD"

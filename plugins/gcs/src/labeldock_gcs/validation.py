@@ -55,6 +55,13 @@ _PERMISSIONS: Final = (
     "storage.objects.get",
     "storage.objects.list",
 )
+_UNCHECKED: Final = Problem(
+    "public_endpoint",
+    "The public endpoint cannot be reached from here, so it was not checked whether "
+    "pages may read from it.",
+    "Open a task with media in a browser to see.",
+    "cors_unchecked",
+)
 _USED: Final = timedelta(minutes=1)
 
 
@@ -108,9 +115,10 @@ def _check_origin(client: GcsClient, key: str, origin: str) -> tuple[Problem, ..
     """Look at an object as a page of that origin would."""
     try:
         allowed = _ask_for_origin(client, key, origin)
-    except (NotSupported, InvalidKey, TransientStorageError):
-        # It will be streamed, or only browsers can reach the public endpoint.
-        return ()
+    except (NotSupported, InvalidKey):
+        return ()  # it will be streamed
+    except TransientStorageError:
+        return (_UNCHECKED,)
     if allowed in {"*", origin}:
         return ()
     problem = Problem(
@@ -129,7 +137,10 @@ def _ask_for_origin(client: GcsClient, key: str, origin: str) -> str | None:
     )
 
     signed = presign_object(client, PresignRequest(key, _USED))
-    with translate_errors(CONNECTING), build_plain_session() as session:
+    with (
+        translate_errors(CONNECTING),
+        build_plain_session(client.check_peer) as session,
+    ):
         answer = session.get(
             signed.url,
             headers={"Origin": origin, "Range": "bytes=0-0"},

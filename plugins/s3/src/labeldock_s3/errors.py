@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from labeldock.contract import (
@@ -34,29 +33,49 @@ _PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9._]{1,64}")
 _REGION_NAME: Final = re.compile(r"[a-z0-9-]{1,63}")
 
 
-@contextmanager
-def translate_errors(key: str | None = None) -> Iterator[None]:
+def translate_errors(key: str | None = None) -> AbstractContextManager[None]:
     """Let only errors of the contract out; the SDK's is chained.
 
     Args:
         key: the object that it is about; None if it is about the bucket.
     """
+    return _Translation(key)
+
+
+class _Translation(AbstractContextManager[None]):
+    """Stands around every block that is read, so nothing is done where all is well."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str | None) -> None:
+        self._key = key
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: object
+    ) -> None:
+        if error is None:
+            return
+        translated = _translate(error, self._key)
+        if translated is not None:
+            raise translated from error
+
+
+def _translate(error: BaseException, key: str | None) -> StorageError | None:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  late
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-    try:
-        yield
-    except ClientError as error:
-        raise _translate_answer(error, key) from error
-    except BotoCoreError as error:
-        raise _build(find_meaning(error), key) from error
-    except HTTPError as error:  # of a body, where boto3 lets some of them through
-        raise _build(BROKEN_OFF, key) from error
-    except RuntimeError as error:
-        if type(error) is not RuntimeError:  # some of the contract's are of that kind
-            raise
-        # So boto3 says that the credentials were renewed, and are old all the same.
-        raise _build(EXPIRED, key) from error
+    if isinstance(error, ClientError):
+        return _translate_answer(error, key)
+    if isinstance(error, BotoCoreError):
+        return _build(find_meaning(error), key)
+    if isinstance(error, HTTPError):  # of a body, where boto3 lets some of them through
+        return _build(BROKEN_OFF, key)
+    # So boto3 says that the credentials were renewed, and are old all the same. Some
+    # of the contract's errors are of that kind too.
+    return _build(EXPIRED, key) if type(error) is RuntimeError else None
 
 
 def find_meaning(error: BaseException) -> Meaning:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from labeldock.contract import OperatorOptions, StorageOptions
+from labeldock.contract import ENDPOINT, OperatorOptions, StorageOptions
 
 # docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; older buckets
 # may have capitals and underscores, and compatible servers are freer still.
@@ -28,12 +28,12 @@ class S3Options(StorageOptions):
         description="Region of the bucket; empty for us-east-1.",
         pattern=_REGION,
     )
-    s3_endpoint: str | None = Field(
+    s3_endpoint: Annotated[str | None, ENDPOINT] = Field(
         default=None,
         title="Endpoint",
         description="Address of an S3-compatible server; empty for Amazon.",
     )
-    public_endpoint: str | None = Field(
+    public_endpoint: Annotated[str | None, ENDPOINT] = Field(
         default=None,
         title="Public endpoint",
         description="Address of that server for browsers, if it is another one.",
@@ -76,7 +76,7 @@ class S3Options(StorageOptions):
         title="External id",
         description="Demanded by the trust policy of the role.",
     )
-    sts_endpoint: str | None = Field(
+    sts_endpoint: Annotated[str | None, ENDPOINT] = Field(
         default=None,
         title="STS endpoint",
         description="Where the role is assumed; empty for Amazon.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from labeldock.contract import InvalidKey, PresignRequest, Problem
 from labeldock_s3.clients import S3Client
+from labeldock_s3.sessions import guard_session
 from labeldock_s3.signing import presign_object
 
 
@@ -48,6 +49,7 @@ def _fetch_headers(client: S3Client, url: str, origin: str) -> Any:
         verify=True if client.verification is None else client.verification,
         timeout=(operator.connect_timeout, operator.read_timeout),
     )
+    guard_session(browser, client.check_peer)
     asked = AWSRequest("GET", url, {"Origin": origin, "Range": "bytes=0-0"})
     try:
         return browser.send(asked.prepare()).headers

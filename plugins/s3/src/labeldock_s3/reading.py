@@ -22,6 +22,7 @@ from labeldock_s3.errors import translate_errors
 from labeldock_s3.keys import check_key
 from labeldock_s3.looking import look_at
 
+_HEADERS: Final = {"IfMatch": "If-Match", "Range": "Range"}
 _NO_BYTE: Final = "No byte lies in the range."
 
 
@@ -64,9 +65,7 @@ def _open(client: S3Client, request: ReadRequest) -> ObjectBody:
         arguments["Range"] = _render_range(request.byte_range)
     try:
         with translate_errors(request.key):
-            answer = client.api.get_object(
-                Bucket=client.bucket, Key=request.key, **arguments
-            )
+            answer = _ask(client, request.key, arguments)
     except InvalidRange as error:
         size = error.size or _look(client, request).size
         raise InvalidRange(_NO_BYTE, size=size, key=request.key) from error
@@ -76,6 +75,17 @@ def _open(client: S3Client, request: ReadRequest) -> ObjectBody:
     except BaseException:
         reader.close()
         raise
+
+
+def _ask(client: S3Client, key: str, arguments: dict[str, str]) -> dict[str, Any]:
+    headers = {_HEADERS[name]: value for name, value in arguments.items()}
+    fetched = client.fetcher.fetch(key, headers)
+    if fetched is not None:
+        return fetched
+    answer: dict[str, Any] = client.api.get_object(
+        Bucket=client.bucket, Key=key, **arguments
+    )
+    return answer
 
 
 def _render_range(byte_range: ByteRange) -> str:
@@ -140,9 +150,12 @@ class BodyReader:
         self._key = key
 
     def read(self, size: int, /) -> bytes:
-        with translate_errors(self._key):
+        try:
             data: bytes = self._body.read(None if size < 0 else size)
-            return data
+        except Exception:
+            with translate_errors(self._key):  # only now, since it is not for nothing
+                raise
+        return data
 
     def close(self) -> None:
         raw = self._body._raw_stream  # noqa: SLF001  what boto3 itself closes

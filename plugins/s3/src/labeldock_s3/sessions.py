@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from labeldock.contract import Unauthenticated
+from labeldock.contract import CheckPeer, Unauthenticated, guard_pools
 from labeldock_s3.options import S3OperatorOptions, S3Options
 
 _ROLE_SESSION: Final = "labeldock"
@@ -64,7 +64,11 @@ class Sessions:
         return self._load_ambient()
 
     def create_client(
-        self, service: str, credentials: Any, **arguments: Any
+        self,
+        service: str,
+        credentials: Any,
+        check_peer: CheckPeer | None = None,
+        **arguments: Any,
     ) -> Any:  # a client of boto3, which has no useful type
         """A client with these credentials, and nothing else of this machine."""
         from botocore.session import Session  # noqa: PLC0415  on first use
@@ -75,7 +79,10 @@ class Sessions:
             if self._descriptions is None:
                 self._descriptions = session.get_component("data_loader")
             session.register_component("data_loader", self._descriptions)
-            return session.create_client(service, **arguments)
+            client = session.create_client(service, **arguments)
+        # There is no public way to what a client sends its requests with.
+        guard_session(client._endpoint.http_session, check_peer)  # noqa: SLF001
+        return client
 
     def _load_ambient(self) -> Any:
         """Who this machine is, by boto3's chain, which may ask the network."""
@@ -92,6 +99,14 @@ class Sessions:
                 "environment, profile, pod or instance role.",
             )
         return found
+
+
+def guard_session(session: Any, check_peer: CheckPeer | None) -> None:
+    """Let an HTTP session of botocore look whom it has connected to."""
+    if check_peer:
+        manager = session._manager  # noqa: SLF001  nor to its connections
+        pools = manager.pool_classes_by_scheme
+        manager.pool_classes_by_scheme = guard_pools(pools, check_peer)
 
 
 class _Known:

@@ -35,7 +35,7 @@ from labeldock.contract import (
 from labeldock.testing.memory import MemoryOptions, MemoryProvider
 from tests.core.testing.planted import plant
 from tests.core.testing.planted.reading import spoil
-from tests.core.testing.shelf.provider import ShelfProvider
+from tests.core.testing.shelf.provider import ShelfOptions, ShelfProvider
 
 HOUR = timedelta(hours=1)
 GOOD = ValidationReport(Availability.AVAILABLE)
@@ -481,6 +481,31 @@ class ConnectionsKept(ShelfProvider):
         self.kept.append(body.reader._connection.sock)
         body.reader.close = lambda: None
         return body
+
+
+class UnmarkedOptions(ShelfOptions):
+    """Nobody is told that requests go to the URL."""
+
+    def list_endpoints(self):
+        return ()
+
+
+@plant("E24")
+class HidesItsAddress(ShelfProvider):
+    @hookimpl
+    def describe(self):
+        return replace(
+            super().describe(),
+            import_options=UnmarkedOptions,
+            export_options=UnmarkedOptions,
+        )
+
+
+@plant("E25")
+class LooksAtNoPeer(ShelfProvider):
+    @hookimpl
+    def save_annotation(self, storage, request):
+        return super().save_annotation(replace(storage, check_peer=None), request)
 
 
 @plant("L21")

@@ -7,11 +7,13 @@ import json
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import Field, SecretStr
 
 from labeldock.contract import (
+    ENDPOINT,
     AccessDenied,
     Availability,
     BytesContent,
@@ -50,7 +52,7 @@ LONGEST = timedelta(days=7)
 
 
 class ShelfOptions(StorageOptions):
-    url: str = Field(title="URL")
+    url: Annotated[str, ENDPOINT] = Field(title="URL")
     room: str = Field(title="Room")
     token: SecretStr = Field(title="Token")
     timeout: float = Field(default=5, title="Time limit")
@@ -200,6 +202,9 @@ def begin(storage, method, key, headers, query="", data=None):
     token = options.token.get_secret_value()
     sent = {"Authorization": f"Bearer {token}", "Connection": "close", **headers}
     try:
+        connection.connect()
+        if storage.check_peer:
+            storage.check_peer(host.hostname, connection.sock.getpeername()[0])
         connection.request(method, f"{path}?{query}" if query else path, data, sent)
         return connection, connection.getresponse()
     except BaseException:

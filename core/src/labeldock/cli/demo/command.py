@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labeldock.cli.arguments import Assignments
 from labeldock.cli.failures import INTERRUPTED
 from labeldock.cli.serving import DEFAULT_HOST, DEFAULT_PORT, Host
 
@@ -23,6 +24,16 @@ def run_demo(
             help="A folder whose files become tasks; otherwise sample files are made.",
         ),
     ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URI",
+            help="A place in a bucket, such as s3://photos/demo: the samples are put "
+            "there, and the annotations too. Its settings follow with --set.",
+        ),
+    ] = None,
+    assignments: Assignments = None,
     stop: Annotated[
         bool, typer.Option("--exit", help="Stop after the summary, do not serve.")
     ] = False,
@@ -38,19 +49,19 @@ def run_demo(
         ),
     ] = None,
 ) -> None:
-    """See the main job from end to end, on sample files or a folder.
+    """See the main job from end to end, on sample files, a folder or a bucket.
 
     Files become tasks, a few are labelled, and annotation files come out. Started
     again, it goes on from what is there. All that it makes lies in LABELDOCK_HOME: in
     the folder demo, in the database, and the folders it may read in labeldock.env.
     """
-    from labeldock.cli.demo.story import tell_story
+    from labeldock.cli.demo.story import Target, tell_story
     from labeldock.cli.operating import load_terminal_settings
     from labeldock.cli.terminal_work import Interrupted
 
     settings = load_terminal_settings()
     try:
-        login = tell_story(settings, folder)
+        login = tell_story(settings, Target(folder, storage, assignments or ()))
     except (Interrupted, KeyboardInterrupt):
         typer.echo("Interrupted. Start the demo again to go on from here.", err=True)
         raise typer.Exit(INTERRUPTED) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -15,10 +15,20 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("circle", "hexagon", "ring", "square", "star", "triangle")
 LANDSCAPE: Final = "landscape"
+MEDIA: Final = "media"
+TASKS: Final = "tasks"
 OF_EACH_KIND: Final = 5
 IN_LINES: Final = 8
 IN_ARRAY: Final = 4
 BROKEN: Final = '[\n  {"data": {"image": "a picture"}},\n  {"data": {"image": \n'
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A file: where it lies below the demo's folder, and what makes its content."""
+
+    path: str
+    build: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +39,28 @@ class SampleFolders:
     tasks: Path
 
 
-def make_samples(folder: Path) -> SampleFolders:
-    """Draw and write what is not there yet; what is there stays as it is."""
+def list_samples(address: Callable[[str], str]) -> Iterator[Sample]:
+    """Every sample; `address` gives the URI of a path, which stands in task files."""
     from labeldock.cli.demo.drawing import draw_landscape, draw_shape
 
-    folders = SampleFolders(folder / "media", folder / "tasks")
     for kind in KINDS:
         for number in range(1, OF_EACH_KIND + 1):
-            path = folders.media / f"{kind}-{number}.png"
-            _make(path, partial(_draw, draw_shape, kind, number))
+            build = partial(_draw, draw_shape, kind, number)
+            yield Sample(f"{MEDIA}/{kind}-{number}.png", build)
     for number in range(1, IN_LINES + IN_ARRAY + 1):
-        path = _name_landscape(folders.tasks, number)
-        _make(path, partial(_draw, draw_landscape, number))
-    _make_task_files(folders.tasks)
-    return folders
+        yield Sample(_name_landscape(number), partial(_draw, draw_landscape, number))
+    yield from _list_task_files(address)
 
 
-def _name_landscape(folder: Path, number: int) -> Path:
-    return folder / "images" / f"{LANDSCAPE}-{number}.png"
+def make_samples(folder: Path) -> SampleFolders:
+    """Draw and write what is not there yet; what is there stays as it is."""
+    for sample in list_samples(lambda path: f"local://{folder / path}"):
+        _make(folder / sample.path, sample.build)
+    return SampleFolders(folder / MEDIA, folder / TASKS)
+
+
+def _name_landscape(number: int) -> str:
+    return f"{TASKS}/images/{LANDSCAPE}-{number}.png"
 
 
 def _make(path: Path, build: Callable[[], bytes]) -> None:
@@ -64,15 +78,15 @@ def _draw(draw: Callable[..., Image], *arguments: str | int) -> bytes:
     return buffer.getvalue()
 
 
-def _make_task_files(folder: Path) -> None:
-    tasks = [_describe(folder, number) for number in range(1, IN_LINES + IN_ARRAY + 1)]
+def _list_task_files(address: Callable[[str], str]) -> Iterator[Sample]:
+    numbers = range(1, IN_LINES + IN_ARRAY + 1)
+    tasks = [_describe(address(_name_landscape(n)), n) for n in numbers]
     lines = "".join(json.dumps(task) + "\n" for task in tasks[:IN_LINES])
     array = json.dumps(tasks[IN_LINES:], indent=2) + "\n"
-    _make(folder / "landscapes.jsonl", lines.encode)
-    _make(folder / "more-landscapes.json", array.encode)
-    _make(folder / "broken-on-purpose.json", BROKEN.encode)
+    yield Sample(f"{TASKS}/landscapes.jsonl", lines.encode)
+    yield Sample(f"{TASKS}/more-landscapes.json", array.encode)
+    yield Sample(f"{TASKS}/broken-on-purpose.json", BROKEN.encode)
 
 
-def _describe(folder: Path, number: int) -> dict[str, Any]:
-    picture = _name_landscape(folder, number)
-    return {"data": {"image": f"local://{picture}", "title": f"Landscape {number}"}}
+def _describe(uri: str, number: int) -> dict[str, Any]:
+    return {"data": {"image": uri, "title": f"Landscape {number}"}}

@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from labeldock.cli.operating import Operation
 from labeldock.cli.projects import list_all_projects
 from labeldock.contract.values import Purpose
 from labeldock.services import projects, storages
+from labeldock.services.connections import split_secrets
 from labeldock.services.projects import ProjectView
+from labeldock.services.storage_checks import validate_draft
 from labeldock.services.storage_fields import StorageDraft
 from labeldock.services.storages import StorageView
-
-PROVIDER = "local"
 
 
 @dataclass(frozen=True, slots=True)
 class DemoStorage:
-    """A folder to connect; media become one task each, otherwise files hold tasks."""
+    """What is connected; media become one task each, otherwise files hold tasks.
+
+    Attributes:
+        title: of the storage.
+        place: where it is, for people.
+        provider: its name.
+        values: the provider's own settings, and the prefix.
+        purpose: import or export.
+        is_media: see above.
+    """
 
     title: str
-    path: Path
-    purpose: Purpose
-    is_media: bool
+    place: str
+    provider: str
+    values: Mapping[str, Any]
+    purpose: Purpose = Purpose.IMPORT
+    is_media: bool = False
+
+    @classmethod
+    def of_folder(
+        cls,
+        title: str,
+        path: Path,
+        purpose: Purpose = Purpose.IMPORT,
+        *,
+        is_media: bool = False,
+    ) -> Self:
+        """A folder of this machine."""
+        place = str(path)
+        return cls(title, place, "local", {"path": place}, purpose, is_media)
 
 
 def prepare_project(
-    operation: Operation, title: str, label_config: str, folders: Sequence[Path]
+    operation: Operation,
+    title: str,
+    label_config: str,
+    sources: Sequence[DemoStorage],
 ) -> ProjectView:
-    """The project in which one of these folders is connected, or a new one.
+    """The project in which one of these storages is connected, or a new one.
 
     It is known by its storage, since people may rename it; and by its title, as long
     as it has no storage.
@@ -42,10 +69,9 @@ def prepare_project(
         if project.created_by_id == operation.principal.user_id
     ]
     for project in mine:
-        connected = storages.list_storages(*operation, project.id, Purpose.IMPORT)
-        paths = {storage.settings.get("path") for storage in connected}
-        if not paths.isdisjoint(map(str, folders)):
+        if any(_find_storage(operation, project.id, source) for source in sources):
             return project
+        connected = storages.list_storages(*operation, project.id, Purpose.IMPORT)
         if not connected and project.title == title:
             return project
     values = {"title": title, "label_config": label_config}
@@ -55,21 +81,30 @@ def prepare_project(
 def prepare_storage(
     operation: Operation, project_id: int, wanted: DemoStorage
 ) -> StorageView:
-    """The storage that connects a folder to the project; connected if it is not."""
-    existing = storages.list_storages(*operation, project_id, wanted.purpose)
+    """The storage that connects a place to the project; connected if it is not."""
+    found = _find_storage(operation, project_id, wanted)
+    return found or storages.add_storage(*operation, _draft(project_id, wanted))
+
+
+def _find_storage(
+    operation: Operation, project_id: int, wanted: DemoStorage
+) -> StorageView | None:
+    draft = _draft(project_id, wanted)
+    fields, options, bound = validate_draft(operation.app, draft)
+    plain, _ = split_secrets(options)
+    existing = storages.list_storages(
+        *operation, project_id, wanted.purpose, provider=bound.info.name
+    )
     for storage in existing:
-        if storage.settings.get("path") == str(wanted.path):
+        if storage.settings == plain and storage.fields["prefix"] == fields["prefix"]:
             return storage
-    draft = StorageDraft(project_id, wanted.purpose, PROVIDER, _describe(wanted))
-    return storages.add_storage(*operation, draft)
+    return None
 
 
-def _describe(wanted: DemoStorage) -> dict[str, Any]:
-    values: dict[str, Any] = {"title": wanted.title, "path": str(wanted.path)}
+def _draft(project_id: int, wanted: DemoStorage) -> StorageDraft:
+    values: dict[str, Any] = {"title": wanted.title, **wanted.values}
     if wanted.purpose is Purpose.EXPORT:
-        return {**values, "can_delete_objects": True}
-    return {
-        **values,
-        "use_blob_urls": wanted.is_media,
-        "recursive_scan": wanted.is_media,
-    }
+        values["can_delete_objects"] = True
+    else:
+        values["use_blob_urls"] = values["recursive_scan"] = wanted.is_media
+    return StorageDraft(project_id, wanted.purpose, wanted.provider, values)

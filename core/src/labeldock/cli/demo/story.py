@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +12,10 @@ from typing import Any, Final
 import typer
 
 from labeldock.cli.demo import labels
+from labeldock.cli.demo.buckets import Bucket, find_bucket, upload_samples
 from labeldock.cli.demo.login import Login, prepare_login
 from labeldock.cli.demo.roots import allow_folders
-from labeldock.cli.demo.samples import make_samples
+from labeldock.cli.demo.samples import MEDIA, TASKS, make_samples
 from labeldock.cli.demo.setup import DemoStorage, prepare_project, prepare_storage
 from labeldock.cli.demo.summary import DeliveredFile, SyncedStorage, print_summary
 from labeldock.cli.operating import Operation
@@ -24,7 +26,7 @@ from labeldock.contract.errors import InvalidInput
 from labeldock.contract.values import Purpose
 from labeldock.services import storages, tasks
 from labeldock.services.annotations import create_annotation
-from labeldock.services.context import opened_context
+from labeldock.services.context import AppContext, opened_context
 from labeldock.services.exporting.delivery import deliver_batch
 from labeldock.services.exporting.links import ExportLinkView, list_export_links
 from labeldock.services.projects import ProjectView
@@ -35,54 +37,108 @@ from labeldock.settings import Settings
 LOOKED_AT: Final = 500
 SHOWN_ERRORS: Final = 20
 DELIVERY_SECONDS: Final = 20.0
+EXPORTED: Final = "exported"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the demo is to be run on; samples in the home folder by default.
+
+    Attributes:
+        folder: a folder of the caller's, if any.
+        uri: of a place in a bucket, where the samples are put.
+        assignments: settings of that bucket, `name=value` each.
+    """
+
+    folder: Path | None = None
+    uri: str | None = None
+    assignments: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The folders of a demo: what comes in, and where annotations go."""
+    """The storages of a demo: what comes in, and where annotations go."""
 
     title: str
     imports: tuple[DemoStorage, ...]
-    exported: Path
+    export: DemoStorage
     label_config: str
 
 
-def tell_story(settings: Settings, folder: Path | None) -> Login:
+def tell_story(settings: Settings, target: Target) -> Login:
     """Do everything that comes before serving; returns how to log in.
 
     Raises:
-        InvalidInput: the folder cannot be used.
-        UnknownProvider: labeldock-local is not installed.
+        InvalidInput: the folder, or the bucket's URI, cannot be used.
+        UnknownProvider: a provider is not installed.
+        StorageError: the bucket cannot be used.
     """
+    if target.uri is not None:
+        return _use_bucket(settings, target.uri, target)
     home = settings.home / "demo"
-    scene = _set_samples(home) if folder is None else _set_folder(home, folder)
-    scene.exported.mkdir(parents=True, exist_ok=True)
-    sources = [storage.path for storage in scene.imports]
-    allow_folders(settings, [*sources, scene.exported])  # the login lies beside them
+    scene = (
+        _set_samples(home) if not target.folder else _set_folder(home, target.folder)
+    )
+    exported = Path(scene.export.place)
+    exported.mkdir(parents=True, exist_ok=True)
+    sources = [Path(storage.place) for storage in scene.imports]
+    allow_folders(settings, [*sources, exported])  # the login lies beside them
     with opened_context(settings) as app:
-        login, principal = prepare_login(app, home)
-        operation = Operation(app, principal)
-        project = prepare_project(operation, scene.title, scene.label_config, sources)
-        _act(operation, project, scene)
+        return _play(app, home, scene)
+
+
+def _use_bucket(settings: Settings, uri: str, target: Target) -> Login:
+    if target.folder is not None:
+        raise InvalidInput(
+            "A bucket is filled with the samples.",
+            field="folder",
+            remedy="Leave the folder out, or --storage.",
+        )
+    with opened_context(settings) as app:
+        bucket = find_bucket(app.catalog, uri, target.assignments)
+        count = upload_samples(app, bucket)
+        place = clean_text(bucket.uri)
+        typer.echo(f"Samples are in {place} ({count} of them were put there now)")
+        return _play(app, settings.home / "demo", _set_bucket(bucket))
+
+
+def _play(app: AppContext, home: Path, scene: Scene) -> Login:
+    login, principal = prepare_login(app, home)
+    operation = Operation(app, principal)
+    project = prepare_project(operation, scene.title, scene.label_config, scene.imports)
+    _act(operation, project, scene)
     return login
 
 
 def _set_samples(home: Path) -> Scene:
     typer.echo(f"Samples are in {clean_text(str(home))}")
     folders = make_samples(home)
-    pictures = DemoStorage("Pictures", folders.media, Purpose.IMPORT, is_media=True)
-    files = DemoStorage("Task files", folders.tasks, Purpose.IMPORT, is_media=False)
+    pictures = DemoStorage.of_folder("Pictures", folders.media, is_media=True)
+    files = DemoStorage.of_folder("Task files", folders.tasks)
     config = labels.build_config(labels.SAMPLE_CHOICES, has_pictures=True)
-    return Scene("Demo", (pictures, files), home / "exported", config)
+    return Scene("Demo", (pictures, files), _export_to(home), config)
 
 
 def _set_folder(home: Path, folder: Path) -> Scene:
     path = _check_folder(folder, home.parent)
-    media = DemoStorage(path.name or "Files", path, Purpose.IMPORT, is_media=True)
+    media = DemoStorage.of_folder(path.name or "Files", path, is_media=True)
     pictures = labels.has_pictures(path)
     config = labels.build_config(labels.FOLDER_CHOICES, has_pictures=pictures)
     title = f"Demo: {path.name}"[:50]
-    return Scene(title, (media,), home / "exported", config)
+    return Scene(title, (media,), _export_to(home), config)
+
+
+def _set_bucket(bucket: Bucket) -> Scene:
+    load = Purpose.IMPORT
+    pictures = bucket.build_storage("Pictures", MEDIA, load, is_media=True)
+    files = bucket.build_storage("Task files", TASKS, load)
+    export = bucket.build_storage("Annotations", EXPORTED, Purpose.EXPORT)
+    config = labels.build_config(labels.SAMPLE_CHOICES, has_pictures=True)
+    return Scene(f"Demo: {bucket.uri}"[:50], (pictures, files), export, config)
+
+
+def _export_to(home: Path) -> DemoStorage:
+    return DemoStorage.of_folder("Annotations", home / EXPORTED, Purpose.EXPORT)
 
 
 def _check_folder(folder: Path, home: Path) -> Path:
@@ -110,23 +166,24 @@ def _check_folder(folder: Path, home: Path) -> Path:
 
 
 def _act(operation: Operation, project: ProjectView, scene: Scene) -> None:
-    target = DemoStorage("Annotations", scene.exported, Purpose.EXPORT, is_media=False)
-    export = prepare_storage(operation, project.id, target)
+    export = prepare_storage(operation, project.id, scene.export)
     imports = [
-        prepare_storage(operation, project.id, storage) for storage in scene.imports
+        (storage.place, prepare_storage(operation, project.id, storage))
+        for storage in scene.imports
     ]
-    synced = [_sync(operation, storage) for storage in imports]
+    synced = [_sync(operation, storage, place) for place, storage in imports]
     labelled = _annotate(operation, project.id)
     files = _deliver(operation, export, labelled)
     print_summary(project, synced, files)
 
 
-def _sync(operation: Operation, storage: StorageView) -> SyncedStorage:
+def _sync(operation: Operation, storage: StorageView, place: str) -> SyncedStorage:
     app, principal = operation
     view = storages.sync_storage(app, principal, storage.id, storage.purpose)
     assert view.run is not None
     run = work_run(operation, view.run, is_quiet=False)
-    return SyncedStorage(storage, run, list_errors(operation, run.id, SHOWN_ERRORS))
+    errors = list_errors(operation, run.id, SHOWN_ERRORS)
+    return SyncedStorage(storage, place, run, errors)
 
 
 # Labelling
@@ -156,9 +213,10 @@ def _deliver(
         if not deliver_batch(operation.app, export.id):
             time.sleep(0.05)  # what is left waits for its turn, or for another try
         links = _list_links(operation, export)
-    folder = Path(str(export.settings["path"]))
+    path = export.settings.get("path")  # a folder is shown as one, a bucket by URIs
+    base = f"{path}/" if path else export.base_uri
     return [
-        DeliveredFile(folder / link.key, _describe(labelled, link))
+        DeliveredFile(f"{base}{link.key}", _describe(labelled, link))
         for link in sorted(links, key=lambda link: link.annotation_id or 0)
     ]
 

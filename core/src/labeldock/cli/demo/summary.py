@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import typer
@@ -20,9 +19,10 @@ SHOWN_FILES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class SyncedStorage:
-    """A storage and what its sync came to."""
+    """A storage, where it is, and what its sync came to."""
 
     storage: StorageView
+    place: str
     run: RunView
     errors: list[RunErrorView]
 
@@ -31,7 +31,7 @@ class SyncedStorage:
 class DeliveredFile:
     """An annotation file, and what is in it."""
 
-    path: Path
+    path: str
     content: str
 
 
@@ -42,7 +42,7 @@ def print_summary(
 ) -> None:
     """Objects, tasks, errors and annotation files."""
     typer.echo(f"\nProject {project.id}: {project.title}\n")
-    headings = ("STORAGE", "OBJECTS", "NEW TASKS", "KNOWN", "ERRORS", "FOLDER")
+    headings = ("STORAGE", "OBJECTS", "NEW TASKS", "KNOWN", "ERRORS", "PLACE")
     print_table(headings, map(_show, synced))
     for each in synced:
         _print_errors(each)
@@ -50,7 +50,7 @@ def print_summary(
     shown = [(file.path, file.content) for file in files[:SHOWN_FILES]]
     print_table(("FILE", "CONTENT"), shown)
     if len(files) > SHOWN_FILES:
-        typer.echo(f"and {len(files) - SHOWN_FILES} more in the same folder")
+        typer.echo(f"and {len(files) - SHOWN_FILES} more in the same place")
 
 
 def _show(each: SyncedStorage) -> tuple[object, ...]:
@@ -61,7 +61,7 @@ def _show(each: SyncedStorage) -> tuple[object, ...]:
         counts.get("created", 0),
         counts.get("existed", 0),
         counts.get("failed", 0),
-        each.storage.settings["path"],
+        each.place,
     )
 
 
@@ -69,5 +69,5 @@ def _print_errors(each: SyncedStorage) -> None:
     if each.run.problem:
         typer.echo(f"\n{describe_problem(each.run)}")
     if each.errors:
-        typer.echo(f"\nNot imported from {each.storage.settings['path']}:")
+        typer.echo(f"\nNot imported from {each.place}:")
         print_errors(each.errors)

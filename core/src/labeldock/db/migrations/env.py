@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from labeldock.db.tables import metadata
+from labeldock.db.messages import SCHEMA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=SCHEMA,
     render_as_batch=True,
     transactional_ddl=False,  # the caller's write scope is the transaction
 )

@@ -1,67 +1,44 @@
 """Deliver what the outbox holds: claim, build, upload, note; at least once.
 
-The payload is built at delivery, so the newest content is what arrives. A delivery that
-lost its lease while it was uploading marks the key again, since it cannot know which of
-two uploads came last. What cannot be begun in good time is given back instead.
+The payload is built at delivery, so the newest content is what arrives. Databases are
+asked for many parcels at once, and buckets by several threads. What cannot be begun in
+good time is given back instead.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-import structlog
 from sqlalchemy import Connection as DatabaseConnection
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import case, col, delete, select, update
+from sqlalchemy import func
+from sqlmodel import col, select
 
-from labeldock.contract.errors import LabeldockError, ProviderCrash
-from labeldock.contract.observers import AnnotationDelivered, AnnotationFailed
-from labeldock.contract.values import (
-    BytesContent,
-    DeleteRequest,
-    SavedObject,
-    WriteRequest,
-)
-from labeldock.db.tables import ExportLink, Outbox, utc_now
-from labeldock.db.types import database_now
-from labeldock.services import leases
-from labeldock.services.connections import Connection, load_connection
+from labeldock.contract.errors import LabeldockError, NotFound
+from labeldock.db.tables import Annotation, Storage
+from labeldock.services.connections import open_connection
 from labeldock.services.context import AppContext
-from labeldock.services.exporting.keys import is_task_mode
-from labeldock.services.exporting.outbox import due_conditions
-from labeldock.services.exporting.payloads import build_annotation, build_task
+from labeldock.services.exporting.claims import (
+    Parcel,
+    claim_parcels,
+    give_back,
+    select_etags,
+)
+from labeldock.services.exporting.payloads import build_payloads
+from labeldock.services.exporting.plans import Plan, build_plan, choose_workers
+from labeldock.services.exporting.sending import Courier, Order
+from labeldock.services.exporting.settling import Settlement, settle
 
-BATCH: Final = 64
-MAX_ATTEMPTS: Final = 8
-_LEASE_SECONDS: Final = 120.0
 _BEGIN_SECONDS: Final = 60.0
-_UPLOADS: Final = 8
-_OUTBOX: Final = Outbox.__table__  # type: ignore[attr-defined]
-_LINK: Final = ExportLink.__table__  # type: ignore[attr-defined]
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One key to deliver, and the lease on it."""
-
-    id: int
-    storage_id: int
-    key: str
-    annotation_id: int | None
-    task_id: int | None
-    wanted: str
-    version: int
-    token: int
-    attempts: int
-    claimed_at: float
-
-
-Outcome = SavedObject | LabeldockError | None
-"""What came of a parcel: saved, failed, or (None) nothing had to be written."""
+_GROUP: Final = 128
+_GROUP_BYTES: Final = 8 * 1024 * 1024
+_AHEAD: Final = 32
+_TELL: Final = 16
+_SETTLE_SECONDS: Final = 0.5
+_SETTLE_MANY: Final = 100
 
 
 def deliver_batch(app: AppContext, storage_id: int) -> int:
@@ -73,203 +50,146 @@ def deliver_batch(app: AppContext, storage_id: int) -> int:
     if not parcels:
         return 0
     try:
-        connection = load_connection(app, storage_id)
+        courier, workers = open_courier(app, storage_id)
     except LabeldockError as error:  # the provider is gone, or its settings are wrong
-        for parcel in parcels:
-            _settle(app, parcel, error)
+        settle(app, [Settlement(parcel, error) for parcel in parcels])
         return len(parcels)
-    with ThreadPoolExecutor(_UPLOADS, "deliveries") as pool:
-        for done in [pool.submit(_deliver, app, connection, p) for p in parcels]:
-            done.result()
+    with ThreadPoolExecutor(workers, "deliveries") as pool:
+        _Round(app, pool, courier, workers).deliver(parcels)
     return len(parcels)
 
 
-def claim_parcels(app: AppContext, storage_id: int) -> list[Parcel]:
-    """Take the lease of some due keys of a storage, in the order they came due."""
-    due = (
-        select(col(Outbox.id))
-        .where(col(Outbox.storage_id) == storage_id, *due_conditions())
-        .order_by(col(Outbox.due_at), col(Outbox.id))
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-    )
-    chosen = due.cte("chosen")  # run once, which a subquery of IN need not be
-    claim = (
-        update(Outbox)
-        .where(col(Outbox.id).in_(select(chosen.c.id)))
-        .values(
-            lease_token=col(Outbox.lease_token) + 1,
-            lease_expires_at=database_now(_LEASE_SECONDS),
-        )
-        .returning(_OUTBOX)
-    )
-    claimed_at = time.monotonic()
-    with app.database.write_connection() as connection:
-        rows = connection.execute(claim).all()
-    parcels = [
-        Parcel(
-            id=row.id,
-            storage_id=row.storage_id,
-            key=row.key,
-            annotation_id=row.annotation_id,
-            task_id=row.task_id,
-            wanted=row.wanted,
-            version=row.wanted_version,
-            token=row.lease_token,
-            attempts=row.attempts,
-            claimed_at=claimed_at,
-        )
-        for row in rows
-    ]
-    return sorted(parcels, key=lambda parcel: parcel.id)
+def open_courier(app: AppContext, storage_id: int) -> tuple[Courier, int]:
+    """Who takes parcels to a storage's bucket, and how many at a time.
 
-
-def _deliver(app: AppContext, connection: Connection, parcel: Parcel) -> None:
-    if time.monotonic() - parcel.claimed_at > _BEGIN_SECONDS:
-        _give_back(app, parcel)
-        return
-    _settle(app, parcel, _send(app, connection, parcel))
-
-
-def _give_back(app: AppContext, parcel: Parcel) -> None:
-    """A slow bucket: others may take it, and no attempt is counted."""
-    with app.database.write_connection() as connection:
-        connection.execute(
-            update(Outbox).where(*_held(parcel)).values(lease_expires_at=None)
-        )
-
-
-def _send(app: AppContext, connection: Connection, parcel: Parcel) -> Outcome:
-    try:
-        content = _build(app, parcel) if parcel.wanted == "present" else None
-        if content is not None:
-            request = WriteRequest(
-                parcel.key, BytesContent(content), "application/json"
-            )
-            return connection.provider.save_annotation(connection.ref, request)
-        if parcel.wanted == "absent":
-            connection.provider.delete_annotation(
-                connection.ref, DeleteRequest(parcel.key)
-            )
-    except LabeldockError as error:
-        return error
-    return None
-
-
-def _build(app: AppContext, parcel: Parcel) -> bytes | None:
+    Raises:
+        LabeldockError: the storage cannot be used as it is.
+    """
     with app.database.read() as session:
-        if is_task_mode(app.settings):
-            return build_task(session, parcel.task_id or 0)
-        return build_annotation(session, parcel.annotation_id or 0)
+        storage = session.get(Storage, storage_id)
+        if storage is None:
+            raise NotFound(f"Storage {storage_id} does not exist.", field="storage")
+        plan = build_plan(app.settings, storage)
+        courier = Courier(app, open_connection(app, session, storage), plan)
+        return courier, choose_workers(storage.max_workers)
 
 
-def _settle(app: AppContext, parcel: Parcel, outcome: Outcome) -> None:
-    if isinstance(outcome, LabeldockError):
-        _note_failure(app, parcel, outcome)
-        return
-    delivered: dict[str, Any] = {
-        "delivered_version": parcel.version,
-        "attempts": 0,
-        "problem": None,
-    }
-    if parcel.wanted == "present" and outcome is None:
-        delivered["run_id"] = None  # its annotation is gone: nothing was exported
-    with app.database.write_connection() as connection:
-        if not _release(connection, parcel, delivered):
-            return
-        if outcome is not None or parcel.wanted == "absent":
-            _note_link(connection, parcel, outcome)
-    if outcome is not None:
-        event = AnnotationDelivered(
-            parcel.storage_id,
-            parcel.key,
-            parcel.annotation_id,
-            parcel.task_id,
-            outcome.etag,
-        )
-        app.catalog.notify("after_annotation_delivered", event)
+def _divide(
+    app: AppContext, plan: Plan, parcels: Sequence[Parcel]
+) -> Iterator[list[Parcel]]:
+    """Groups whose contents fit into memory together; what is huge goes alone."""
+    with app.database.read() as session:
+        sizes = _measure(session.connection(), plan, parcels)
+    group: list[Parcel] = []
+    total = 0
+    for parcel in parcels:
+        size = sizes.get(parcel.item.number, 0)
+        if group and (total + size > _GROUP_BYTES or len(group) >= _GROUP):
+            yield group
+            group, total = [], 0
+        group.append(parcel)
+        total += size
+    yield group
 
 
-def _release(
-    connection: DatabaseConnection, parcel: Parcel, values: dict[str, Any]
-) -> bool:
-    """Note what came of a parcel; False if its lease was lost meanwhile."""
-    values = {**values, "lease_expires_at": None, "updated_at": utc_now()}
-    noted = connection.execute(update(Outbox).where(*_held(parcel)).values(**values))
-    if noted.rowcount == 1:
-        return True
-    _mark_again(connection, parcel)
-    return False
-
-
-def _held(parcel: Parcel) -> tuple[Any, ...]:
-    return (col(Outbox.id) == parcel.id, col(Outbox.lease_token) == parcel.token)
-
-
-def _mark_again(connection: DatabaseConnection, parcel: Parcel) -> None:
-    _log.warning("delivery_lease_lost", storage_id=parcel.storage_id, key=parcel.key)
-    connection.execute(
-        update(Outbox)
-        .where(col(Outbox.id) == parcel.id)
-        .values(
-            wanted_version=col(Outbox.wanted_version) + 1,
-            has_failed=False,
-            due_at=database_now(),
-        )
+def _measure(
+    connection: DatabaseConnection, plan: Plan, parcels: Sequence[Parcel]
+) -> dict[int, int]:
+    """About how many bytes the results of each item have."""
+    place: Any = col(Annotation.task_id) if plan.is_by_task else col(Annotation.id)
+    query = (
+        select(place, func.sum(func.length(col(Annotation.result))))
+        .where(place.in_([parcel.item.number for parcel in parcels]))
+        .group_by(place)
     )
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _note_link(
-    connection: DatabaseConnection, parcel: Parcel, saved: SavedObject | None
-) -> None:
-    if saved is None:
-        connection.execute(
-            delete(ExportLink).where(
-                col(ExportLink.storage_id) == parcel.storage_id,
-                col(ExportLink.key) == parcel.key,
-            )
-        )
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    fresh: dict[str, Any] = {
-        "annotation_id": parcel.annotation_id,
-        "task_id": parcel.task_id,
-        "etag": saved.etag,
-        "version": parcel.version,
-        "object_exists": True,
-        "updated_at": utc_now(),
-    }
-    insert = dialect.insert(_LINK).values(
-        storage_id=parcel.storage_id, key=parcel.key, created_at=utc_now(), **fresh
-    )
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=["storage_id", "key"], set_=fresh)
-    )
+def prepare_orders(
+    app: AppContext, plan: Plan, parcels: Sequence[Parcel]
+) -> list[Order]:
+    """What to do with parcels, as it is known while they are ours.
+
+    ETag and lease come out of one statement: an ETag of somebody who took over a key
+    cannot come together with a lease that seems ours.
+    """
+    wanted = [parcel.item for parcel in parcels if parcel.wanted == "present"]
+    with app.database.read() as session:
+        connection = session.connection()
+        contents = build_payloads(connection, plan, wanted) if wanted else {}
+        held = select_etags(connection, parcels)
+    orders = []
+    for parcel in parcels:
+        if parcel.id in held:
+            content, version = contents.get(parcel.item, (None, 0))
+            orders.append(Order(parcel, content, version, held[parcel.id]))
+    return orders
 
 
-def _note_failure(app: AppContext, parcel: Parcel, error: LabeldockError) -> None:
-    attempts = parcel.attempts + 1
-    may_pass = error.retryable or isinstance(error, ProviderCrash)
-    is_final = attempts >= MAX_ATTEMPTS or not may_pass
-    _log.warning(
-        "delivery_failed",
-        storage_id=parcel.storage_id,
-        key=parcel.key,
-        code=error.code,
-        reason=error.message,
-        will_retry=not is_final,
-    )
-    # What has come to be wanted meanwhile was never tried, and so has not failed.
-    is_newest = col(Outbox.wanted_version) == parcel.version
-    failed: dict[str, Any] = {
-        "attempts": case((is_newest, attempts), else_=col(Outbox.attempts)),
-        "has_failed": is_newest if is_final else False,
-        "problem": leases.describe_problem(error),
-        "due_at": database_now(leases.compute_backoff(attempts, error)),
-    }
-    with app.database.write_connection() as connection:
-        _release(connection, parcel, failed)
-    event = AnnotationFailed(
-        parcel.storage_id, parcel.key, error.code, will_retry=not is_final
-    )
-    app.catalog.notify("after_annotation_failed", event)
+class _Round:
+    """The deliveries of one batch: the next group is made ready while one is sent."""
+
+    def __init__(
+        self, app: AppContext, pool: ThreadPoolExecutor, courier: Courier, workers: int
+    ) -> None:
+        self._app, self._pool, self._courier = app, pool, courier
+        self._workers = workers
+        self._orders: SimpleQueue[Order] = SimpleQueue()
+        self._done: SimpleQueue[list[Settlement | Parcel] | Exception] = SimpleQueue()
+        self._pending = 0
+        self._finished: list[Settlement] = []
+        self._late: list[Parcel] = []
+        self._settled = time.monotonic()
+
+    def deliver(self, parcels: Sequence[Parcel]) -> None:
+        """Send them all, and note what came of each soon after."""
+        for group in _divide(self._app, self._courier.plan, parcels):
+            self._collect(_AHEAD)
+            for order in prepare_orders(self._app, self._courier.plan, group):
+                self._orders.put(order)
+                self._pending += 1
+            for _ in range(self._workers):
+                self._pool.submit(self._send_some)
+        self._collect(0)
+        settle(self._app, self._finished)
+        if self._late:
+            give_back(self._app, self._late)
+
+    def _send_some(self) -> None:
+        """In a thread: send what there is; tell of several at once, to be quick."""
+        results: list[Settlement | Parcel] = []
+        told = time.monotonic()
+        try:
+            while True:
+                results.append(_send(self._courier, self._orders.get_nowait()))
+                if len(results) >= _TELL or time.monotonic() - told > _SETTLE_SECONDS:
+                    self._done.put(results)
+                    results, told = [], time.monotonic()
+        except Empty:
+            self._done.put(results)
+        except Exception as error:  # noqa: BLE001  raised by who waits for the results
+            self._done.put(error)
+
+    def _collect(self, most: int) -> None:
+        """Take in what is done until no more than `most` are under way."""
+        while self._pending > most:
+            results = self._done.get()
+            if isinstance(results, Exception):
+                raise results
+            for result in results:
+                self._pending -= 1
+                if isinstance(result, Parcel):
+                    self._late.append(result)
+                else:
+                    self._finished.append(result)
+            is_time = time.monotonic() - self._settled > _SETTLE_SECONDS
+            if is_time or len(self._finished) >= _SETTLE_MANY:
+                settle(self._app, self._finished)
+                self._finished, self._settled = [], time.monotonic()
+
+
+def _send(courier: Courier, order: Order) -> Settlement | Parcel:
+    """What came of it; the parcel itself if there was no time for it."""
+    if time.monotonic() - order.parcel.claimed_at > _BEGIN_SECONDS:
+        return order.parcel
+    return Settlement(order.parcel, courier.send(order), order.version)

@@ -8,36 +8,47 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from sqlmodel import Session, col, select, tuple_
+import orjson
 
 from labeldock.contract.errors import InvalidInput
-from labeldock.db.tables import Task
 from labeldock.db.types import dump_json
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext
-from labeldock.services.exporting.payloads import describe_tasks
+from labeldock.services.exporting.flat import iterate_rows
+from labeldock.services.exporting.payloads import (
+    Document,
+    encode_document,
+    encode_value,
+)
+from labeldock.services.exporting.selection import (
+    Selection,
+    decode,
+    iterate_data,
+    iterate_documents,
+)
 
-PAGE: Final = 500
 MAX_COLUMNS: Final = 1_000
-
-Document = dict[str, Any]
 
 
 class DumpFormat(StrEnum):
     """How a file of tasks is written.
 
     JSON: one array. JSONL: one task a line. CSV: one row per annotation, with a column
-    for each key of the tasks' data.
+    for each key of the tasks' data. JSON_MIN, CSV_MIN, TSV_MIN: flat rows, with a
+    column for each control of the label config.
     """
 
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+    JSON_MIN = "json_min"
+    CSV_MIN = "csv_min"
+    TSV_MIN = "tsv_min"
 
 
 class DumpChunk(NamedTuple):
@@ -59,79 +70,87 @@ def dump_project(
         NotFound, NotAllowed: as they say.
         InvalidInput: CSV, and the tasks have more than 1,000 different keys.
     """
+    yield from dump_selection(app, principal, Selection(project_id), form)
+
+
+def dump_selection(
+    app: AppContext, principal: Principal, selection: Selection, form: DumpFormat
+) -> Iterator[DumpChunk]:
+    """The same of some of a project's tasks."""
     with app.database.read() as session:
-        access.require(session, principal, project_id, Permission.VIEW)
-    yield from _WRITERS[form](app, project_id)
+        access.require(session, principal, selection.project_id, Permission.VIEW)
+    yield from _WRITERS[form](app, selection)
 
 
-def _dump_json(app: AppContext, project_id: int) -> Iterator[DumpChunk]:
+def _dump_json(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
+    return _write_array(iterate_documents(app, selection), _count)
+
+
+def _write_array(pages: Iterator[list[Document]], count: Any) -> Iterator[DumpChunk]:
     yield DumpChunk(b"[")
     separator = b"\n"
-    for page in _iterate_pages(app, project_id, describe_tasks):
-        content = separator + b",\n".join(_encode(document) for document in page)
-        yield _count(content, page)
+    for page in pages:
+        if not page:
+            continue
+        content = separator + b",\n".join(encode_document(each) for each in page)
+        yield count(content, page)
         separator = b",\n"
     yield DumpChunk(b"\n]\n")
 
 
-def _dump_jsonl(app: AppContext, project_id: int) -> Iterator[DumpChunk]:
-    for page in _iterate_pages(app, project_id, describe_tasks):
-        yield _count(b"".join(_encode(each) + b"\n" for each in page), page)
+def _dump_jsonl(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
+    for page in iterate_documents(app, selection):
+        lines = b"".join(encode_document(document) + b"\n" for document in page)
+        yield _count(lines, page)
 
 
-def _dump_csv(app: AppContext, project_id: int) -> Iterator[DumpChunk]:
-    keys = _collect_keys(app, project_id)
+def _dump_csv(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
+    keys = _collect_keys(map(_as_cells, _flatten(iterate_data(app, selection))))
     yield DumpChunk(_render_rows([[*_TASK_CELLS, *map(_name_column, keys), *_CELLS]]))
-    for page in _iterate_pages(app, project_id, describe_tasks):
+    for page in iterate_documents(app, selection):
         rows = [row for document in page for row in _build_rows(document, keys)]
         yield _count(_render_rows(rows), page)
+
+
+def _dump_json_min(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
+    return _write_array(iterate_rows(app, selection), _count_rows)
+
+
+def _dump_csv_min(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
+    return _write_table(app, selection, ",")
+
+
+def _dump_tsv_min(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
+    return _write_table(app, selection, "\t")
+
+
+def _write_table(
+    app: AppContext, selection: Selection, delimiter: str
+) -> Iterator[DumpChunk]:
+    names = _collect_keys(_flatten(iterate_rows(app, selection)))
+    yield DumpChunk(_render_rows([names], delimiter))
+    for page in iterate_rows(app, selection):
+        rows = [[_show(row.get(name)) for name in names] for row in page]
+        yield _count_rows(_render_rows(rows, delimiter), page)
 
 
 _WRITERS: Final = {
     DumpFormat.JSON: _dump_json,
     DumpFormat.JSONL: _dump_jsonl,
     DumpFormat.CSV: _dump_csv,
+    DumpFormat.JSON_MIN: _dump_json_min,
+    DumpFormat.CSV_MIN: _dump_csv_min,
+    DumpFormat.TSV_MIN: _dump_tsv_min,
 }
-
-
-def _iterate_pages(
-    app: AppContext,
-    project_id: int,
-    read: Callable[[Session, Sequence[Task]], list[Any]],
-) -> Iterator[list[Any]]:
-    """What `read` makes of the tasks, a page in each transaction."""
-    after = (0, 0)
-    while True:
-        with app.database.read() as session:
-            tasks = _load_page(session, project_id, after)
-            page = read(session, tasks)
-        if page:
-            yield page
-        if len(tasks) < PAGE:
-            return
-        after = (tasks[-1].inner_id, tasks[-1].id)
-
-
-def _load_page(
-    session: Session, project_id: int, after: tuple[int, int]
-) -> Sequence[Task]:
-    place = tuple_(col(Task.inner_id), col(Task.id))
-    query = (
-        select(Task)
-        .where(Task.project_id == project_id, place > after)
-        .order_by(col(Task.inner_id), col(Task.id))
-        .limit(PAGE)
-    )
-    return session.exec(query).all()
-
-
-def _encode(document: Document) -> bytes:
-    return dump_json(document).encode()
 
 
 def _count(content: bytes, page: Sequence[Document]) -> DumpChunk:
     annotations = sum(len(document["annotations"]) for document in page)
     return DumpChunk(content, len(page), annotations)
+
+
+def _count_rows(content: bytes, page: Sequence[Document]) -> DumpChunk:
+    return DumpChunk(content, len({row["id"] for row in page}), len(page))
 
 
 # CSV
@@ -143,12 +162,16 @@ _CELLS: Final = (
 )  # fmt: skip
 
 
-def _collect_keys(app: AppContext, project_id: int) -> list[str]:
-    """The keys of the tasks' data, in the order in which they first occur."""
+def _flatten(pages: Iterable[list[Any]]) -> Iterator[Any]:
+    for page in pages:
+        yield from page
+
+
+def _collect_keys(rows: Iterable[Document]) -> list[str]:
+    """The keys of all rows, in the order in which they first occur."""
     keys: dict[str, None] = {}
-    for page in _iterate_pages(app, project_id, _read_data):
-        for data in page:
-            keys.update(dict.fromkeys(data))
+    for row in rows:
+        keys.update(dict.fromkeys(row))
         if len(keys) > MAX_COLUMNS:
             raise InvalidInput(
                 f"The tasks have more than {MAX_COLUMNS} different keys, too many for "
@@ -157,10 +180,6 @@ def _collect_keys(app: AppContext, project_id: int) -> list[str]:
                 remedy="Export as json or jsonl.",
             )
     return list(keys)
-
-
-def _read_data(_session: Session, tasks: Sequence[Task]) -> list[Document]:
-    return [_as_cells(task.data) for task in tasks]
 
 
 def _as_cells(data: Any) -> Document:  # task data is any JSON
@@ -172,7 +191,7 @@ def _name_column(key: str) -> str:
 
 
 def _build_rows(document: Document, keys: Sequence[str]) -> Iterator[list[Any]]:
-    data = _as_cells(document["data"])
+    data = _as_cells(decode(document["data"]))
     task = [document["id"], *(_show(data.get(key)) for key in keys)]
     for annotation in document["annotations"] or [{}]:
         user = annotation.get("completed_by") or {}
@@ -185,6 +204,8 @@ def _show(value: Any) -> Any:  # what a cell can hold
     match value:
         case bool():
             return "true" if value else "false"
+        case orjson.Fragment():
+            return encode_value(value)
         case dict() | list():
             return dump_json(value)
         case None | str() | int() | float():
@@ -193,7 +214,7 @@ def _show(value: Any) -> Any:  # what a cell can hold
             return value.isoformat()
 
 
-def _render_rows(rows: Iterable[Sequence[Any]]) -> bytes:
+def _render_rows(rows: Iterable[Sequence[Any]], delimiter: str = ",") -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
+    csv.writer(text, delimiter=delimiter).writerows(rows)
     return text.getvalue().encode()

@@ -13,11 +13,15 @@ from typing import Any, Final
 from sqlmodel import Session, col, delete, select
 
 from labeldock.db.bulk import encode_rows, insert_rows
-from labeldock.db.tables import NO_ROW, Outbox, RunError, Storage, utc_now
+from labeldock.db.tables import NO_ROW, Outbox, Run, RunError, Storage, utc_now
 from labeldock.services import leases
 from labeldock.services.context import AppContext
 from labeldock.services.exporting import outbox
+from labeldock.services.exporting.bundles import write_bundle, writes_bundle
 from labeldock.services.exporting.delivery import deliver_batch
+from labeldock.services.exporting.plans import build_plan
+from labeldock.services.exporting.stocktaking import Window, count_run, want_page
+from labeldock.services.exporting.wishes import OUTBOX
 from labeldock.services.leases import Lease
 
 _PAUSE_SECONDS: Final = 1.0
@@ -34,6 +38,8 @@ def export_slice(app: AppContext, lease: Lease) -> bool:
     Raises:
         LeaseLost: the run is somebody else's, or cancelled.
     """
+    if writes_bundle(app, lease):
+        return write_bundle(app, lease)
     deadline = time.monotonic() + app.settings.slice_seconds
     while not lease.checkpoint.get("is_queued"):
         _queue_page(app, lease)
@@ -68,30 +74,42 @@ def _deliver_some(app: AppContext, lease: Lease, deadline: float) -> bool:
 
 
 def _queue_page(app: AppContext, lease: Lease) -> None:
-    after = lease.checkpoint.get("after", 0)
+    after = lease.checkpoint.get("after")
     with app.database.write() as session:
         connection = session.connection()
         leases.fence(
             app, connection, lease, checkpoint=lease.checkpoint, counts=lease.counts
         )
         storage = session.get_one(Storage, lease.storage_id)
-        page = outbox.want_page(
-            app,
-            connection,
-            storage,
-            run_id=lease.run_id,
-            after=after,
-            limit=app.settings.page_size,
+        if after is None:  # a sync tries again what was given up, removals as well
+            outbox.revive(session, OUTBOX.c.storage_id == lease.storage_id)
+        only_new = _is_for_new(session, lease, storage)
+        plan = build_plan(app.settings, storage)
+        window = Window(after or 0, app.settings.page_size, only_new)
+        page = want_page(
+            connection, lease.storage_id, plan, window, run_id=lease.run_id
         )
-        checkpoint: dict[str, Any] = {"after": page.last_id or after}
+        checkpoint: dict[str, Any] = {"after": page.last_id or after or 0}
         checkpoint["is_queued"] = page.last_id is None
         leases.fence(app, connection, lease, checkpoint=checkpoint, counts=lease.counts)
     lease.commit(checkpoint, lease.counts)
 
 
+def _is_for_new(session: Session, lease: Lease, storage: Storage) -> bool:
+    """Whether only what changed is written: as asked for, else as the storage says.
+
+    What goes by the clock would otherwise write everything again and again.
+    """
+    asked = lease.options.get("only_new")
+    if asked is not None:
+        return bool(asked)
+    is_scheduled = session.get_one(Run, lease.run_id).trigger == "schedule"
+    return is_scheduled or storage.save_only_new_annotations
+
+
 def _note_counts(app: AppContext, lease: Lease) -> dict[str, int]:
     with app.database.write_connection() as connection:
-        counts = outbox.count_run(connection, lease.run_id)
+        counts = count_run(connection, lease.run_id)
         leases.fence(app, connection, lease, checkpoint=lease.checkpoint, counts=counts)
     lease.commit(lease.checkpoint, counts)
     return counts

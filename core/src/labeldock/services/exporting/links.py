@@ -7,23 +7,27 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
-from labeldock.contract.errors import NotFound
-from labeldock.contract.values import Purpose
-from labeldock.db.tables import ExportLink, Storage
-from labeldock.services import access
+from labeldock.db.tables import ExportLink
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext
+from labeldock.services.exporting.deliveries import load_export
 
 
 @dataclass(frozen=True, slots=True)
 class ExportLinkView:
-    """An object that was written, and the annotation or task in it."""
+    """An object that was written, and the annotation or task in it.
+
+    `object_exists` says that it was there at `seen_at`, when we wrote or found it.
+    """
 
     id: int
     key: str
     annotation_id: int | None
     task_id: int | None
     etag: str
+    object_exists: bool
+    seen_at: datetime | None
+    created_at: datetime
     updated_at: datetime
 
 
@@ -47,10 +51,7 @@ def list_export_links(
         .limit(limit)
     )
     with app.database.read() as session:
-        storage = session.get(Storage, storage_id)
-        if storage is None or storage.purpose != Purpose.EXPORT:
-            raise NotFound(f"There is no export storage {storage_id}.", field="storage")
-        access.require(session, principal, storage.project_id, Permission.VIEW)
+        load_export(session, principal, storage_id, Permission.VIEW)
         shown = set(ExportLinkView.__slots__)
         return [
             ExportLinkView(**link.model_dump(include=shown))

@@ -6,27 +6,28 @@ about. Several changes of one key collapse into the newest. Versions are counter
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, func
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, case, col, delete, or_, select, update
+from sqlalchemy import bindparam
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, delete, select, update
 
 from labeldock.contract.values import Purpose
-from labeldock.db.tables import (
-    Annotation,
-    ExportLink,
-    Outbox,
-    RunError,
-    Storage,
-    utc_now,
-)
+from labeldock.db.tables import Annotation, Outbox, Run, RunError, Storage
 from labeldock.db.types import database_now
 from labeldock.services.context import AppContext
-from labeldock.services.exporting.keys import build_key, is_task_mode
-
-_TABLE: Final = Outbox.__table__  # type: ignore[attr-defined]
+from labeldock.services.exporting.keys import Item, build_item
+from labeldock.services.exporting.kinds import Layout, Payload
+from labeldock.services.exporting.plans import Plan, build_plan
+from labeldock.services.exporting.wishes import (
+    OUTBOX,
+    due_conditions,
+    leave,
+    leave_to_others,
+    want_items,
+    want_removal,
+)
 
 
 def want_annotation(
@@ -36,10 +37,53 @@ def want_annotation(
 
     Returns the numbers of the storages that have something to deliver.
     """
-    storages = _list_storages(session, annotation.project_id)
-    for storage in storages:
-        _want(session, app, storage, annotation, "present")
-    return [storage.id for storage in storages]
+    return want_annotations(app, session, annotation.project_id, [annotation])
+
+
+def want_annotations(
+    app: AppContext,
+    session: Session,
+    project_id: int,
+    annotations: Sequence[Annotation],
+) -> list[int]:
+    """The same for several annotations of one project."""
+    connection, touched = session.connection(), []
+    for target in _list_targets(session, project_id):
+        if not target.export_on_save:
+            continue
+        plan = build_plan(app.settings, target)
+        items = dict.fromkeys(build_item(plan, a.id, a.task_id) for a in annotations)
+        want_items(connection, target.id, plan, list(items))
+        touched.append(target.id)
+    return touched
+
+
+def want_task(
+    app: AppContext,
+    session: Session,
+    project_id: int,
+    task_id: int,
+    *,
+    has_new_data: bool,
+) -> list[int]:
+    """Queue what holds a task that changed: its data, or (else) its predictions.
+
+    A task without annotations is in no export.
+    """
+    connection, touched = session.connection(), []
+    query = select(Annotation.id).where(Annotation.task_id == task_id)
+    for target in _list_targets(session, project_id):
+        plan = build_plan(app.settings, target)
+        holds_it = plan.is_by_task or (
+            has_new_data and plan.payload is Payload.ANNOTATION_WITH_TASK
+        )
+        if not (target.export_on_save and holds_it):
+            continue
+        ids = session.exec(query).all()
+        items = dict.fromkeys(build_item(plan, number, task_id) for number in ids)
+        if want_items(connection, target.id, plan, list(items)):
+            touched.append(target.id)
+    return touched
 
 
 def unwant_annotation(
@@ -50,26 +94,84 @@ def unwant_annotation(
     A file that holds the task is written again while another annotation remains; any
     other object of ours is removed where the storage may delete, and left otherwise.
     """
-    touched = []
-    for storage in _list_storages(session, annotation.project_id):
-        if is_task_mode(app.settings) and _has_siblings(session, annotation):
-            _want(session, app, storage, annotation, "present")
-        elif storage.can_delete_objects and _is_ours(session, app, storage, annotation):
-            _want(session, app, storage, annotation, "absent")
-        else:
-            _forget(session, app, storage, annotation)
+    connection, touched = session.connection(), []
+    task_id, number = annotation.task_id, annotation.id
+    for target in _list_targets(session, annotation.project_id):
+        plan = build_plan(app.settings, target)
+        if plan.is_by_task and _has_siblings(session, annotation):
+            touched += _rewrite(session, target, plan, Item(task_id, None))
             continue
-        touched.append(storage.id)
+        if plan.is_by_task:
+            match = _match("task_id", task_id)
+        else:
+            match = _match("annotation_id", number)
+        if target.can_delete_objects:
+            want_removal(connection, [target.id], match)
+            touched.append(target.id)
+        else:
+            leave(connection, [target.id], match)
     return touched
 
 
-def _list_storages(session: Session, project_id: int) -> list[Storage]:
-    query = select(Storage).where(
-        Storage.project_id == project_id, Storage.purpose == Purpose.EXPORT
+def _rewrite(session: Session, target: Any, plan: Plan, item: Item) -> list[int]:
+    if not target.export_on_save:
+        return []
+    want_items(session.connection(), target.id, plan, [item])
+    return [target.id]
+
+
+def unwant_tasks(
+    session: Session, project_id: int, task_ids: Sequence[int] | None = None
+) -> list[int]:
+    """Queue what the removal of tasks means, of all tasks if they are not named.
+
+    Returns the numbers of the storages that have something to remove.
+    """
+    connection, targets = session.connection(), _list_targets(session, project_id)
+    deletable = [t.id for t in targets if t.can_delete_objects]
+    others = [t.id for t in targets if not t.can_delete_objects]
+
+    def match(table: Any) -> Any:
+        if task_ids is None:
+            return table.c.task_id.is_not(None)
+        return table.c.task_id.in_(task_ids)
+
+    want_removal(connection, deletable, match)
+    leave(connection, others, match)
+    return deletable
+
+
+def _match(column: str, number: int) -> Any:
+    return lambda table: table.c[column] == number
+
+
+def _list_targets(session: Session, project_id: int) -> Sequence[Any]:
+    """The export storages of a project that hold a file for each item."""
+    return session.execute(_TARGETS, {"project_id": project_id}).all()
+
+
+_TARGETS: Final = (
+    select_columns(
+        col(Storage.id),
+        col(Storage.project_id),
+        col(Storage.prefix),
+        col(Storage.literal_prefix),
+        col(Storage.payload),
+        col(Storage.key_template),
+        col(Storage.layout),
+        col(Storage.indent),
+        col(Storage.export_on_save),
+        col(Storage.can_delete_objects),
     )
+    .where(
+        col(Storage.project_id) == bindparam("project_id"),
+        col(Storage.purpose) == Purpose.EXPORT.value,
+        col(Storage.layout) == Layout.FILES.value,
+    )
+    .order_by(col(Storage.id))
     # Held, so that none is removed between here and its row of the outbox.
-    held = query.order_by(col(Storage.id)).with_for_update(read=True, key_share=True)
-    return list(session.exec(held))
+    .with_for_update(read=True, key_share=True)
+)
 
 
 def _has_siblings(session: Session, annotation: Annotation) -> bool:
@@ -79,163 +181,30 @@ def _has_siblings(session: Session, annotation: Annotation) -> bool:
     return session.exec(query.limit(1)).first() is not None
 
 
-def _is_ours(
-    session: Session, app: AppContext, storage: Storage, annotation: Annotation
-) -> bool:
-    """Whether we have written, or may have, what lies under the annotation's key."""
-    key = build_key(app.settings, storage, annotation.id, annotation.task_id)
-    tried = select(Outbox.id).where(
-        Outbox.storage_id == storage.id, Outbox.key == key, Outbox.lease_token > 0
-    )
-    known = select(ExportLink.id).where(
-        ExportLink.storage_id == storage.id, ExportLink.key == key
-    )
-    return any(session.exec(query).first() is not None for query in (tried, known))
+# Runs and storages
 
 
-def _want(
-    session: Session,
-    app: AppContext,
-    storage: Storage,
-    annotation: Annotation,
-    wanted: str,
-) -> None:
-    values = {
-        "storage_id": storage.id,
-        "key": build_key(app.settings, storage, annotation.id, annotation.task_id),
-        "annotation_id": annotation.id,
-        "task_id": annotation.task_id,
-        "wanted": wanted,
-        "updated_at": utc_now(),
-        **_FRESH,
-    }
-    session.execute(_upsert(session.connection()), [values])
+def release_run(session: Session, run_id: int) -> None:
+    """What a cancelled run alone wanted is not written any more."""
+    leave_to_others(session.connection(), run_id)
 
 
-_FRESH: Final[dict[str, Any]] = {
-    "wanted_version": 1,
-    "delivered_version": 0,
-    "attempts": 0,
-    "has_failed": False,
-    "lease_token": 0,
-}
+def reopen_run(session: Session, run: Run) -> None:
+    """Make what a run gave up due again; one that was cancelled begins anew."""
+    revive(session, OUTBOX.c.run_id == run.id)
+    session.execute(delete(RunError).where(col(RunError.run_id) == run.id))
+    if run.state == "cancelled":
+        run.checkpoint, run.counts = {}, {}
 
 
-def _upsert(connection: Connection) -> Any:  # the two dialects' inserts share no type
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    # Due by the database's clock, by which it will be found due.
-    insert = dialect.insert(_TABLE).values(due_at=database_now())
-    return insert.on_conflict_do_update(
-        index_elements=["storage_id", "key"], set_=_renewal(insert)
-    )
-
-
-def _renewal(insert: Any) -> dict[str, Any]:
-    new = insert.excluded
-    run_id = func.coalesce(new.run_id, _TABLE.c.run_id)
-    return {
-        "wanted": new.wanted,
-        "wanted_version": _TABLE.c.wanted_version + 1,
-        "annotation_id": new.annotation_id,
-        "task_id": new.task_id,
-        # A run counts what it delivers, so a removal is none of its business.
-        "run_id": case((new.wanted == "present", run_id), else_=None),
-        "attempts": 0,
-        "has_failed": False,
-        "problem": None,
-        "due_at": new.due_at,
-        "updated_at": new.updated_at,
-    }
-
-
-def _forget(
-    session: Session, app: AppContext, storage: Storage, annotation: Annotation
-) -> None:
-    """Nothing more is to be written; an upload under way may still arrive."""
-    key = build_key(app.settings, storage, annotation.id, annotation.task_id)
-    session.execute(
-        update(Outbox)
-        .where(col(Outbox.storage_id) == storage.id, col(Outbox.key) == key)
-        .values(
-            delivered_version=col(Outbox.wanted_version), has_failed=False, run_id=None
-        )
-    )
-
-
-# Whole projects
-
-
-@dataclass(frozen=True, slots=True)
-class Stocktaking:
-    """One page of a project's annotations queued for a run."""
-
-    queued: int
-    last_id: int | None
-
-
-def want_page(
-    app: AppContext,
-    connection: Connection,
-    storage: Storage,
-    *,
-    run_id: int,
-    after: int,
-    limit: int,
-) -> Stocktaking:
-    """Queue the next annotations of a project for a storage, as part of a run."""
-    query = (
-        select(col(Annotation.id), col(Annotation.task_id))
-        .where(Annotation.project_id == storage.project_id, col(Annotation.id) > after)
-        .order_by(col(Annotation.id))
-        .limit(limit)
-    )
-    found = connection.execute(query).all()
-    rows = {
-        build_key(app.settings, storage, annotation_id, task_id): {
-            "storage_id": storage.id,
-            "annotation_id": annotation_id,
-            "task_id": task_id,
-            "run_id": run_id,
-            "wanted": "present",
-            "updated_at": utc_now(),
-            **_FRESH,
-        }
-        for annotation_id, task_id in found
-    }
-    if rows:
-        connection.execute(
-            _upsert(connection), [{**row, "key": key} for key, row in rows.items()]
-        )
-    return Stocktaking(len(rows), found[-1][0] if found else None)
-
-
-def count_run(connection: Connection, run_id: int) -> dict[str, int]:
-    """How the deliveries of a run stand: total, delivered, failed, waiting."""
-    done = _TABLE.c.delivered_version >= _TABLE.c.wanted_version
-    row = connection.execute(
-        select(
-            func.count(),
-            func.count().filter(done),
-            func.count().filter(~done & _TABLE.c.has_failed),
-        ).where(_TABLE.c.run_id == run_id)
-    ).one()
-    total, delivered, failed = row
-    return {
-        "total": total,
-        "delivered": delivered,
-        "failed": failed,
-        "waiting": total - delivered - failed,
-    }
-
-
-def revive_failed(session: Session, run_id: int) -> None:
-    """Make what a run gave up due again, for its retry."""
-    session.execute(
-        update(Outbox)
-        .where(col(Outbox.run_id) == run_id, col(Outbox.has_failed))
+def revive(session: Session, *conditions: Any) -> int:
+    """Make deliveries that were given up due again; how many."""
+    revived = session.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.has_failed, *conditions)
         .values(has_failed=False, attempts=0, due_at=database_now())
     )
-    session.execute(delete(RunError).where(col(RunError.run_id) == run_id))
+    return int(revived.rowcount)  # type: ignore[attr-defined]
 
 
 def list_pending_storages(app: AppContext) -> list[int]:
@@ -243,39 +212,3 @@ def list_pending_storages(app: AppContext) -> list[int]:
     query = select(col(Outbox.storage_id)).where(*due_conditions()).distinct()
     with app.database.read() as session:
         return list(session.exec(query))
-
-
-def due_conditions() -> tuple[Any, ...]:
-    """What makes a row of the outbox due: behind, not given up, not held."""
-    return (
-        col(Outbox.delivered_version) < col(Outbox.wanted_version),
-        col(Outbox.has_failed).is_(False),
-        col(Outbox.due_at) <= database_now(),
-        or_(
-            col(Outbox.lease_expires_at).is_(None),
-            col(Outbox.lease_expires_at) < database_now(),
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Deliveries:
-    """How many keys of an export storage are delivered, waiting, and given up."""
-
-    delivered: int
-    waiting: int
-    failed: int
-
-
-def count_deliveries(session: Session, storage_id: int) -> Deliveries:
-    """How the deliveries of a storage stand, whoever asked for them."""
-    is_done = _TABLE.c.delivered_version >= _TABLE.c.wanted_version
-    wanted = _TABLE.c.wanted == "present"
-    row = session.execute(
-        select(
-            func.count().filter(is_done & wanted),
-            func.count().filter(~is_done & ~_TABLE.c.has_failed),
-            func.count().filter(~is_done & _TABLE.c.has_failed),
-        ).where(_TABLE.c.storage_id == storage_id)
-    ).one()
-    return Deliveries(*row)

@@ -24,6 +24,7 @@ class LinkedObject(NamedTuple):
     object_exists: bool
     rows: int
     problem: str | None
+    is_flagged: int = 0
 
 
 @dataclass(slots=True)
@@ -32,7 +33,9 @@ class Difference:
 
     `failed_before` are objects that could not be imported and have not changed since;
     `returned` were gone and are there again; `retried` are failed or empty ones that
-    changed, and are among the new ones too; `existed` counts links.
+    changed, and are among the new ones too; `flagged` are changed ones that are not
+    marked as such yet, `restored` those that are and are as they were; `existed` counts
+    links.
     """
 
     new: list[ObjectInfo] = field(default_factory=list)
@@ -40,6 +43,8 @@ class Difference:
     vanished: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
+    flagged: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
     failed_before: list[LinkedObject] = field(default_factory=list)
     existed: list[tuple[str, int]] = field(default_factory=list)
 
@@ -57,7 +62,7 @@ class Difference:
             head, tail = _split(getattr(self, name), upto, attrgetter("key"))
             setattr(taken, name, head)
             setattr(self, name, tail)
-        for name in ("vanished", "returned"):
+        for name in ("vanished", "returned", "flagged", "restored"):
             head, tail = _split(getattr(self, name), upto, str)
             setattr(taken, name, head)
             setattr(self, name, tail)
@@ -103,6 +108,8 @@ def _note_gone(difference: Difference, link: LinkedObject) -> None:
 
 def _note_known(difference: Difference, info: ObjectInfo, link: LinkedObject) -> None:
     is_same = link.etag == info.etag
+    if not link.object_exists:
+        difference.returned.append(info.key)
     if link.state == "failed" and not is_same:
         difference.retried.append(info.key)
         difference.new.append(info)
@@ -111,11 +118,13 @@ def _note_known(difference: Difference, info: ObjectInfo, link: LinkedObject) ->
         difference.failed_before.append(link)
     elif is_same:
         difference.existed.append((link.key, link.rows))
+        if link.is_flagged:
+            difference.restored.append(link.key)
     elif link.state == "empty":
         difference.retried.append(info.key)
         difference.new.append(info)
     else:
         difference.existed.append((link.key, link.rows))
         difference.changed.append(info)
-    if not link.object_exists:
-        difference.returned.append(info.key)
+        if not link.is_flagged:
+            difference.flagged.append(link.key)

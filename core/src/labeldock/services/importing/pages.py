@@ -6,7 +6,8 @@ parsing. Locks are taken in the order run, tasks, project.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -40,8 +41,15 @@ from labeldock.db.types import dump_json, escape_text
 from labeldock.services import leases
 from labeldock.services.context import AppContext
 from labeldock.services.importing.difference import LinkedObject
-from labeldock.services.importing.parsing import ParsedTask
+from labeldock.services.importing.formats.tasks import ParsedTask, Tasks
+from labeldock.services.importing.replacing import (
+    Replacement,
+    refresh_links,
+    write_replacement,
+)
+from labeldock.services.importing.sharing import NewPart, add_parts
 from labeldock.services.leases import Lease
+from labeldock.services.webhooks.outbox import note_tasks
 
 _TASK: Final = Task.__table__  # type: ignore[attr-defined]
 _LINK: Final = ImportLink.__table__  # type: ignore[attr-defined]
@@ -65,40 +73,50 @@ class Failure(NamedTuple):
 class Batch:
     """What one transaction writes: whole objects, in the order of their keys."""
 
-    imported: list[tuple[ObjectInfo, Sequence[ParsedTask]]] = field(
-        default_factory=list
-    )
+    imported: list[tuple[ObjectInfo, Tasks]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
+    flagged: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    refreshed: list[ObjectInfo] = field(default_factory=list)
+    replaced: list[Replacement] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    parts: list[NewPart] = field(default_factory=list)
 
     @property
     def task_count(self) -> int:
         """How many tasks it makes."""
         return sum(len(tasks) for _, tasks in self.imported)
 
+    def iterate_tasks(self) -> Iterator[ParsedTask]:
+        """All of them in order; many are read from a file, each time anew."""
+        for _, tasks in self.imported:
+            yield from tasks
+
 
 def list_linked(
     app: AppContext, storage_id: int, after: str | None, upto: str | None, *, limit: int
 ) -> list[LinkedObject]:
     """What is known of the keys in (after, upto], in order; one entry per key."""
-    query = _select_linked(storage_id).limit(limit)
+    query = select_linked(storage_id).limit(limit)
     if after is not None:
         query = query.where(_LINK.c.key > after)
     if upto is not None:
         query = query.where(_LINK.c.key <= upto)
-    return _load_linked(app, query)
+    return load_linked(app, query)
 
 
 def list_linked_keys(
     app: AppContext, storage_id: int, keys: Sequence[str]
 ) -> list[LinkedObject]:
     """What is known of these keys, in order; one entry per key."""
-    return _load_linked(app, _select_linked(storage_id).where(_LINK.c.key.in_(keys)))
+    return load_linked(app, select_linked(storage_id).where(_LINK.c.key.in_(keys)))
 
 
-def _select_linked(storage_id: int) -> Select[Any]:
+def select_linked(storage_id: int) -> Select[Any]:
+    """Links, one row per key, as `load_linked` takes them."""
     return (
         select(
             _LINK.c.key,
@@ -107,6 +125,7 @@ def _select_linked(storage_id: int) -> Select[Any]:
             func.min(cast(_LINK.c.object_exists, Integer)),
             func.count(),
             func.min(cast(_LINK.c.problem, Text)),
+            func.max(cast(_LINK.c.object_changed, Integer)),
         )
         .where(_LINK.c.storage_id == storage_id)
         .group_by(_LINK.c.key)
@@ -114,9 +133,10 @@ def _select_linked(storage_id: int) -> Select[Any]:
     )
 
 
-def _load_linked(app: AppContext, query: Select[Any]) -> list[LinkedObject]:
+def load_linked(app: AppContext, query: Select[Any]) -> list[LinkedObject]:
+    """What is known of the keys that a query selects."""
     with app.database.engine.connect() as connection:
-        return [LinkedObject(*row) for row in connection.execute(query)]
+        return list(map(LinkedObject._make, connection.execute(query).all()))
 
 
 def commit_batch(
@@ -138,10 +158,24 @@ def commit_batch(
         leases.fence(app, connection, lease, checkpoint=checkpoint, counts=counts)
         writer = _Writer(connection, lease, overlap)
         ids = writer.write(batch, first_inner_id)
+        _tell_webhooks(app, connection, lease, ids)
     lease.commit(checkpoint, counts)
     if ids:
         event = TasksCreated(lease.project_id, tuple(ids), lease.storage_id)
         app.catalog.notify("after_tasks_created", event)
+
+
+def _tell_webhooks(
+    app: AppContext, connection: Connection, lease: Lease, ids: Sequence[int]
+) -> None:
+    note_tasks(
+        connection,
+        lease.project_id,
+        ids,
+        batch=app.settings.webhook_batch_size,
+        storage_id=lease.storage_id,
+        run_id=lease.run_id,
+    )
 
 
 def _reserve_inner_ids(app: AppContext, lease: Lease, count: int) -> tuple[int, int]:
@@ -193,6 +227,7 @@ class _Writer:
         self._now = encode_time(connection, utc_now())
         is_sqlite = connection.dialect.name == "sqlite"
         self._false, self._true = (0, 1) if is_sqlite else (False, True)
+        self._totals = Counter[str]()
 
     def write(self, batch: Batch, first_inner_id: int) -> Sequence[int]:
         self._forget(batch.retried)
@@ -202,22 +237,29 @@ class _Writer:
             self._insert_tasks(batch, ids, first_inner_id)
         self._insert_links(batch, ids)
         self._insert_failures(batch.failures)
-        self._mark(batch.vanished, exists=False)
-        self._mark(batch.returned, exists=True)
-        self._count(batch, count)
+        self._mark(batch.vanished, object_exists=False)
+        self._mark(batch.returned, object_exists=True)
+        self._mark(batch.flagged, object_changed=True)
+        self._mark(batch.restored, object_changed=False)
+        self._mark(batch.seen, seen_run_id=self._lease.run_id)
+        self._replace(batch)
+        self._insert_parts(batch.parts)
+        self._count(count)
         return ids
 
     def _insert_tasks(
         self, batch: Batch, ids: Sequence[int], first_inner_id: int
     ) -> None:
-        tasks = [task for _, parsed in batch.imported for task in parsed]
-        numbered = zip(
-            ids, range(first_inner_id, first_inner_id + len(ids)), tasks, strict=True
-        )
-        rows = [self._task_row(*entry) for entry in numbered]
-        insert_rows(self._connection, _TASK, _TASK_COLUMNS, rows)
-        if any(task.annotations or task.predictions for task in tasks):
-            self._insert_opinions(ids, tasks)
+        numbers = range(first_inner_id, first_inner_id + len(ids))
+        numbered = zip(ids, numbers, batch.iterate_tasks(), strict=True)
+        tasks = (self._task_row(*entry) for entry in numbered)
+        insert_rows(self._connection, _TASK, _TASK_COLUMNS, tasks)
+        if self._totals["annotations"]:
+            rows = self._annotation_rows(batch, ids)
+            insert_rows(self._connection, _ANNOTATION, _ANNOTATION_COLUMNS, rows)
+        if self._totals["predictions"]:
+            rows = self._prediction_rows(batch, ids)
+            insert_rows(self._connection, _PREDICTION, _PREDICTION_COLUMNS, rows)
 
     def _task_row(
         self, task_id: int, inner_id: int, task: ParsedTask
@@ -229,6 +271,7 @@ class _Writer:
             cancelled = sum(a.was_cancelled for a in task.annotations)
             done = len(task.annotations) - cancelled
             predicted = len(task.predictions)
+            self._total(task, done)
         return (
             task_id, project, inner_id, task.data, task.meta, self._overlap,
             self._true if task.allow_skip else false,
@@ -236,58 +279,68 @@ class _Writer:
             done, cancelled, predicted, 1, now, now,
         )  # fmt: skip
 
-    def _insert_opinions(self, ids: Sequence[int], tasks: Sequence[ParsedTask]) -> None:
+    def _total(self, task: ParsedTask, done: int) -> None:
+        self._totals["annotations"] += len(task.annotations)
+        self._totals["predictions"] += len(task.predictions)
+        self._totals["done"] += done
+        self._totals["finished"] += 0 < self._overlap <= done
+
+    def _annotation_rows(
+        self, batch: Batch, ids: Sequence[int]
+    ) -> Iterator[tuple[Any, ...]]:
         project, now = self._lease.project_id, self._now
-        pairs = list(zip(ids, tasks, strict=True))
-        annotations = [
-            (i, project, a.result, self._bool(value=a.was_cancelled),
-             self._bool(value=a.ground_truth), a.lead_time, 1, now, now)
-            for i, task in pairs for a in task.annotations
-        ]  # fmt: skip
-        predictions = [
-            (i, project, p.result, p.score, p.model_version, now, now)
-            for i, task in pairs for p in task.predictions
-        ]  # fmt: skip
-        if annotations:
-            insert_rows(self._connection, _ANNOTATION, _ANNOTATION_COLUMNS, annotations)
-        if predictions:
-            insert_rows(self._connection, _PREDICTION, _PREDICTION_COLUMNS, predictions)
+        for task_id, task in zip(ids, batch.iterate_tasks(), strict=True):
+            for a in task.annotations:
+                cancelled = self._bool(value=a.was_cancelled)
+                truth = self._bool(value=a.ground_truth)
+                yield (
+                    task_id, project, a.result, cancelled, truth, a.lead_time, 1, now,
+                    now,
+                )  # fmt: skip
+
+    def _prediction_rows(
+        self, batch: Batch, ids: Sequence[int]
+    ) -> Iterator[tuple[Any, ...]]:
+        project, now = self._lease.project_id, self._now
+        for task_id, task in zip(ids, batch.iterate_tasks(), strict=True):
+            for p in task.predictions:
+                yield (task_id, project, p.result, p.score, p.model_version, now, now)
 
     def _bool(self, *, value: bool) -> Any:
         return self._true if value else self._false
 
     def _insert_links(self, batch: Batch, ids: Sequence[int]) -> None:
-        numbers = iter(ids)
-        rows = []
-        for info, tasks in batch.imported:
-            if not tasks:
-                rows.append(self._link_row(info, None, NO_ROW, "empty", None))
-            rows.extend(
-                self._link_row(info, next(numbers), task.row_index, "linked", None)
-                for task in tasks
-            )
-        for failure in batch.failures:
-            if failure.info is not None:
-                problem = _describe(failure)
-                rows.append(
-                    self._link_row(failure.info, None, NO_ROW, "failed", problem)
-                )
-        if rows:
+        if batch.imported or batch.failures:
+            rows = self._link_rows(batch, ids)
             insert_rows(self._connection, _LINK, _LINK_COLUMNS, rows)
 
-    def _link_row(
-        self,
-        info: ObjectInfo,
-        task_id: int | None,
-        row_index: int,
-        state: str,
-        problem: str | None,
-    ) -> tuple[Any, ...]:
+    def _link_rows(self, batch: Batch, ids: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        numbers = iter(ids)
+        for info, tasks in batch.imported:
+            build = self._link_builder(info)
+            if not len(tasks):
+                yield build(None, NO_ROW, NO_ROW, "empty", None)
+            for task in tasks:
+                place = (task.row_group, task.row_index)
+                yield build(next(numbers), *place, "linked", None)
+        for failure in batch.failures:
+            if failure.info is not None:
+                build = self._link_builder(failure.info)
+                yield build(None, NO_ROW, NO_ROW, "failed", _describe(failure))
+
+    def _link_builder(self, info: ObjectInfo) -> Callable[..., tuple[Any, ...]]:
+        """What builds the rows of one object's links."""
         modified = encode_time(self._connection, info.last_modified)
-        return (
-            self._lease.storage_id, task_id, info.key, NO_ROW, row_index, state,
-            info.etag, info.size, modified, self._true, problem, self._now,
-        )  # fmt: skip
+        head = (self._lease.storage_id,)
+        tail = (info.etag, info.size, modified, self._true)
+
+        def build(
+            task_id: int | None, group: int, row: int, state: str, problem: str | None
+        ) -> tuple[Any, ...]:
+            place = (task_id, info.key, group, row, state)
+            return (*head, *place, *tail, problem, self._now)
+
+        return build
 
     def _insert_failures(self, failures: Iterable[Failure]) -> None:
         columns = (
@@ -313,35 +366,38 @@ class _Writer:
         if keys:
             self._connection.execute(delete(_LINK).where(*self._links_of(keys)))
 
-    def _mark(self, keys: Sequence[str], *, exists: bool) -> None:
+    def _mark(self, keys: Sequence[str], **values: Any) -> None:
         if keys:
-            self._connection.execute(
-                update(_LINK).where(*self._links_of(keys)).values(object_exists=exists)
-            )
+            marked = update(_LINK).where(*self._links_of(keys))
+            self._connection.execute(marked.values(**values))
+
+    def _replace(self, batch: Batch) -> None:
+        for replacement in batch.replaced:
+            write_replacement(self._connection, replacement)
+        refresh_links(self._connection, self._lease.storage_id, batch.refreshed)
+
+    def _insert_parts(self, parts: Sequence[NewPart]) -> None:
+        if parts:
+            add_parts(self._connection, self._lease, parts)
 
     def _links_of(self, keys: Sequence[str]) -> tuple[Any, ...]:
         return (_LINK.c.storage_id == self._lease.storage_id, _LINK.c.key.in_(keys))
 
-    def _count(self, batch: Batch, count: int) -> None:
+    def _count(self, count: int) -> None:
         if not count:
             return
-        tasks = [task for _, parsed in batch.imported for task in parsed]
-        finished = annotated = predicted = 0
-        for task in tasks:
-            done = sum(not a.was_cancelled for a in task.annotations)
-            annotated += done
-            finished += 0 < self._overlap <= done
-            predicted += len(task.predictions)
+        totals = self._totals
         self._connection.execute(
             update(Project)
             .where(col(Project.id) == self._lease.project_id)
             .values(
                 task_number=col(Project.task_number) + count,
-                finished_task_number=col(Project.finished_task_number) + finished,
+                finished_task_number=col(Project.finished_task_number)
+                + totals["finished"],
                 total_annotations_number=col(Project.total_annotations_number)
-                + annotated,
+                + totals["done"],
                 total_predictions_number=col(Project.total_predictions_number)
-                + predicted,
+                + totals["predictions"],
             )
         )
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from labeldock.contract.values import ListQuery, ObjectPage, Problem
 from labeldock.services.connections import Connection
-from labeldock.services.importing.parsing import is_task_file
+from labeldock.services.importing.formats.kinds import NAMES, is_task_file
 from labeldock.services.importing.source import Source
 from labeldock.services.storage_fields import compile_pattern, join_prefix
 
@@ -37,7 +37,7 @@ def find_problem(connection: Connection, fields: Mapping[str, Any]) -> Problem |
     Raises:
         StorageError: the storage cannot be listed.
     """
-    source = _build_source(connection, fields)
+    source = build_preview_source(connection, fields)
     found = _Found()
     query = ListQuery(source.prefix, delimiter=source.delimiter, limit=PAGE_SIZE)
     for _ in range(PAGES):
@@ -51,7 +51,8 @@ def find_problem(connection: Connection, fields: Mapping[str, Any]) -> Problem |
     return None
 
 
-def _build_source(connection: Connection, fields: Mapping[str, Any]) -> Source:
+def build_preview_source(connection: Connection, fields: Mapping[str, Any]) -> Source:
+    """What an import would walk, of a storage that need not be saved."""
     pattern = fields["regex_filter"]
     return Source(
         connection=connection,
@@ -77,7 +78,7 @@ def _explain(fields: Mapping[str, Any], found: _Found) -> Problem | None:
     if found.admitted:
         return Problem(
             "use_blob_urls",
-            "No object is a task file (.json, .jsonl or without extension).",
+            f"No object is a task file ({NAMES}).",
             "If the objects are media, set use_blob_urls: each becomes a task.",
             "no_task_file",
         )

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
+from typing import Final
 
 from labeldock.contract.errors import (
     ContainerNotFound,
@@ -22,19 +23,24 @@ from labeldock.contract.errors import (
 )
 from labeldock.contract.values import MAX_KEY_BYTES, ObjectInfo, ReadRequest
 from labeldock.services.connections import Connection
-from labeldock.services.importing.pages import Failure
-from labeldock.services.importing.parsing import (
-    ParsedTask,
+from labeldock.services.importing.formats.body import BLOCK
+from labeldock.services.importing.formats.kinds import Kind, find_kind, is_packed
+from labeldock.services.importing.formats.limits import check_size
+from labeldock.services.importing.formats.parquet_rows import require_extra
+from labeldock.services.importing.formats.problems import (
+    EmptyFile,
+    ExtraMissing,
     UnusableFile,
-    is_task_file,
-    parse_file,
 )
+from labeldock.services.importing.formats.tasks import Tasks, TaskSpool
+from labeldock.services.importing.pages import Failure
+from labeldock.services.importing.parsing import parse_file
 from labeldock.settings import Settings
 
-_BLOCK = 256 * 1024
-_OF_THE_STORAGE = (TransientStorageError, Unauthenticated, ContainerNotFound)
+_OF_THE_STORAGE: Final = (TransientStorageError, Unauthenticated, ContainerNotFound)
+_UNPACKED: Final = 8  # how many times its size a compressed file is taken to need
 
-Result = Sequence[ParsedTask] | Failure
+Result = Tasks | Failure
 Outcome = tuple[ObjectInfo, Result]
 
 
@@ -60,12 +66,12 @@ def _read_ahead(
     settings: Settings,
     objects: Sequence[ObjectInfo],
 ) -> Iterator[Outcome]:
-    """Results in order; what is ahead of the taker fits into one largest file."""
-    most, at_once = settings.task_file_max_bytes, 2 * settings.read_threads
+    """Results in order; what is read, or waits to be taken, is bounded in bytes."""
+    most, at_once = settings.read_ahead_bytes, 2 * settings.read_threads
     waiting, ahead, held = deque(objects), deque[tuple[ObjectInfo, Future[Result]]](), 0
     while waiting or ahead:
         while waiting and len(ahead) < at_once:
-            size = min(waiting[0].size, most)
+            size = _weigh(waiting[0], settings)
             if ahead and held + size > most:
                 break
             info = waiting.popleft()
@@ -73,49 +79,79 @@ def _read_ahead(
             held += size
         info, future = ahead.popleft()
         yield info, future.result()
-        held -= min(info.size, most)
+        held -= _weigh(info, settings)
+
+
+def _weigh(info: ObjectInfo, settings: Settings) -> int:
+    """How many bytes a file may come to while it is read; past the limit it is not."""
+    size = info.size * _UNPACKED if is_packed(info.key) else info.size
+    return min(size, settings.task_file_max_bytes)
+
+
+def measure(info: ObjectInfo, result: Result) -> int:
+    """How many bytes an object takes until it is committed, as a file and as tasks."""
+    return max(info.size, result.length) if isinstance(result, TaskSpool) else info.size
 
 
 def _read_one(connection: Connection, settings: Settings, info: ObjectInfo) -> Result:
     if is_too_long(info.key):
         return refuse_long_key(info)
-    if not is_task_file(info.key):
-        return _unsupported(info)
-    if info.size > settings.task_file_max_bytes:
-        return _too_large(info, settings)
     try:
-        body = _read_body(connection, settings, info)
-        return parse_file(body, max_rows=settings.task_file_max_rows)
+        return _parse_firmly(connection, settings, info)
+    except ExtraMissing as error:
+        return _build_failure(info, error, is_final=False)
     except UnusableFile as error:
-        return Failure(
-            info, info.key, error.row, error.code, error.message, error.remedy
-        )
+        return _build_failure(info, error, is_final=True)
     except _OF_THE_STORAGE:
         raise
     except (StorageError, PluginError) as error:
-        # Not linked, so that the object is tried again by the next run.
-        return Failure(None, info.key, -1, error.code, error.message, error.remedy)
+        return _build_failure(info, error, is_final=False)
 
 
-def _read_body(connection: Connection, settings: Settings, info: ObjectInfo) -> bytes:
-    found = connection.provider.get_data(connection.ref, ReadRequest(info.key))
-    reader, blocks, size = found.reader, [], 0
+def _parse_firmly(
+    connection: Connection, settings: Settings, info: ObjectInfo
+) -> TaskSpool:
+    """Read once more what came to an early end: a connection may have broken."""
     try:
-        while block := reader.read(_BLOCK):
-            blocks.append(block)
-            size += len(block)
-            if size > settings.task_file_max_bytes:
-                message, remedy = _size_text(settings)
-                raise UnusableFile(message, remedy=remedy)
+        return _parse_object(connection, settings, info)
+    except IntegrityError:
+        return _parse_object(connection, settings, info)
+
+
+def _build_failure(
+    info: ObjectInfo,
+    error: UnusableFile | StorageError | PluginError,
+    *,
+    is_final: bool,
+) -> Failure:
+    """With a link if only a change of the object can help; else the next run tries."""
+    row = error.place.row if isinstance(error, UnusableFile) else -1
+    linked = info if is_final else None
+    return Failure(linked, info.key, row, error.code, error.message, error.remedy)
+
+
+def _parse_object(
+    connection: Connection, settings: Settings, info: ObjectInfo
+) -> TaskSpool:
+    """What can be told from the listing is told before the object is asked for."""
+    kind = find_kind(info.key)
+    if not info.size:
+        raise EmptyFile("The file is empty.", remedy="Put at least one task in it.")
+    check_size(settings, info.size)
+    if kind is Kind.PARQUET:
+        require_extra()
+    found = connection.provider.get_data(connection.ref, ReadRequest(info.key))
+    try:
+        if found.info.etag != info.etag:
+            raise IntegrityError(
+                f"{info.key} was overwritten since it was listed.",
+                key=info.key,
+                remedy="It is read again by the next sync.",
+            )
+        blocks = iter(partial(found.reader.read, BLOCK), b"")
+        return parse_file(blocks, kind, settings)
     finally:
-        reader.close()
-    if found.info.etag != info.etag:
-        raise IntegrityError(
-            f"{info.key} was overwritten since it was listed.",
-            key=info.key,
-            remedy="It is read again by the next sync.",
-        )
-    return b"".join(blocks)
+        found.reader.close()
 
 
 def is_too_long(key: str) -> bool:
@@ -128,27 +164,3 @@ def refuse_long_key(info: ObjectInfo) -> Failure:
     message = f"The key has more than {MAX_KEY_BYTES} bytes."
     remedy = "Give the object a shorter key."
     return Failure(None, info.key, -1, "key_too_long", message, remedy)
-
-
-def _unsupported(info: ObjectInfo) -> Failure:
-    return Failure(
-        info,
-        info.key,
-        -1,
-        "unsupported_format",
-        f"{info.key} is not a task file (.json, .jsonl or without extension).",
-        "If these objects are media, set use_blob_urls (one task per object); else "
-        "set regex_filter so that only task files pass.",
-    )
-
-
-def _too_large(info: ObjectInfo, settings: Settings) -> Failure:
-    message, remedy = _size_text(settings)
-    return Failure(info, info.key, -1, "file_too_large", message, remedy)
-
-
-def _size_text(settings: Settings) -> tuple[str, str]:
-    return (
-        f"The file is larger than {settings.task_file_max_bytes} bytes.",
-        "Split it, or raise LABELDOCK_TASK_FILE_MAX_BYTES.",
-    )

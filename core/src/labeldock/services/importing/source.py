@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ class Source:
     pattern: Any  # re2 has no type of its own
     is_blob: bool
     base_uri: str
+    on_change: str = "report"
+    is_shared: bool = False
 
     @property
     def scope(self) -> str:
@@ -49,7 +52,7 @@ class Source:
 
     def admits(self, info: ObjectInfo) -> bool:
         """Whether an object counts: no folder marker, and the pattern matches."""
-        if info.key.endswith("/"):
+        if is_marker(info):
             return False
         return self.pattern is None or self.pattern.match(info.key) is not None
 
@@ -59,10 +62,30 @@ class Source:
         What lies outside the prefix or below a folder that is not entered is not
         looked at, and so cannot be said to have vanished.
         """
-        if not link.key.startswith(self.prefix):
+        return self.covers(link.key)
+
+    def covers(self, key: str) -> bool:
+        """Whether a key lies where the storage looks."""
+        if not key.startswith(self.prefix):
             return False
-        rest = link.key[len(self.prefix) :]
+        rest = key[len(self.prefix) :]
         return self.delimiter is None or self.delimiter not in rest
+
+    def covers_all(self, links: Sequence[LinkedObject]) -> bool:
+        """Whether all of these links, which are in order, lie where it looks.
+
+        What is between two keys with a prefix has that prefix too.
+        """
+        if self.delimiter is not None:
+            return False
+        return all(
+            link.key.startswith(self.prefix) for link in (*links[:1], *links[-1:])
+        )
+
+
+def is_marker(info: ObjectInfo) -> bool:
+    """Whether an object only marks a folder, as consoles of buckets make them."""
+    return info.key.endswith("/")
 
 
 def load_source(app: AppContext, storage_id: int) -> Source:
@@ -85,4 +108,20 @@ def load_source(app: AppContext, storage_id: int) -> Source:
             else None,
             is_blob=storage.use_blob_urls,
             base_uri=storage.base_uri,
+            on_change=storage.on_change,
+            is_shared=_is_shared(app, storage),
         )
+
+
+def _is_shared(app: AppContext, storage: Storage) -> bool:
+    """Whether several workers import from it at once.
+
+    It means to list twice, so it pays where objects are read, and where there are
+    other workers. Ranges of keys need a listing that has an order and starts anywhere.
+    """
+    able = app.catalog.provider(storage.provider).info.capabilities
+    if not (able.ordered and able.seekable):
+        return False
+    if app.settings.partitioning == "auto":
+        return not app.settings.is_embedded and not storage.use_blob_urls
+    return app.settings.partitioning == "always"

@@ -1,7 +1,7 @@
 """Who may have which media, and how: permission, then object, storage, and the way.
 
-A decision is made from what was looked up within the last second, so that a page full
-of media asks the database once, and a revoked permission is seen a second later.
+A decision is made from what was looked up a moment ago, so that a page full of media
+asks the database once. A revoked permission is seen a second later.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 from labeldock.contract.errors import (
     ConfigurationError,
-    Conflict,
     InvalidInput,
+    NotConnected,
     NotFound,
     NotSupported,
     PluginError,
@@ -38,16 +38,26 @@ from labeldock.services.resolving.uris import lower_scheme
 
 _SECONDS: Final = 1.0
 _LINK_VIEWER: Final = "link"
+NOT_CONNECTED: Final = "The storage of this media is not connected."
 
 
 @dataclass(frozen=True, slots=True)
 class MediaAsk:
-    """Media that somebody asks for, as part of a task or of a project."""
+    """Media that somebody asks for, as part of a task or of a project.
+
+    Attributes:
+        principal: who asks.
+        part_of: what they are part of.
+        id: its number.
+        uri: where they lie.
+        is_read_here: never redirect, since the bytes themselves are wanted.
+    """
 
     principal: Principal
     part_of: Literal["task", "project"]
     id: int
     uri: str
+    is_read_here: bool = False
 
     @property
     def task_id(self) -> int | None:
@@ -140,7 +150,7 @@ class MediaDesk:
             NotAllowed: who asks may not see the project.
             NotFound: no such task, project or storage; no storage answers for the URI;
                 or the task does not refer to it.
-            Conflict: the storage cannot be used as it is.
+            NotConnected: the storage is there, and cannot be used as it is.
             StorageError, PluginError: the provider could not sign.
         """
         return self._decide(ask, look_everywhere)
@@ -151,7 +161,7 @@ class MediaDesk:
         located, viewer = self._locate(ask, look)
         source, key = located
         user_id, task_id = ask.principal.user_id, ask.task_id
-        signed = self._sign(located, look)
+        signed = None if ask.is_read_here else self._sign(located, look)
         if signed is not None:
             return Redirect(signed, source.id, key, user_id, task_id)
         connection = self._connect(source.id, look)
@@ -175,14 +185,18 @@ class MediaDesk:
         if ask.part_of == "project":
             viewer = self._memory.find_viewer(look, ask.principal, ask.id)
             sources = self._memory.find_sources(look, ask.id)
-            return sources.locate(uri, None), viewer
+            located = sources.locate(uri, None)
+            if self._app.settings.media_project_references:
+                self._memory.ensure_project_refers(look, ask.id, located, uri)
+            return located, viewer
         project_id, origin = self._memory.find_task(look, ask.id)
         viewer = self._memory.find_viewer(look, ask.principal, project_id)
         sources = self._memory.find_sources(look, project_id)
         located = sources.locate(uri, origin.storage_id)
-        if sources.is_origin(uri, origin):
+        is_free = not self._app.settings.media_task_references
+        if is_free or sources.is_origin(uri, origin):
             return located, viewer
-        if uri not in self._memory.find_references(look, ask.id, sources):
+        if not self._memory.refers(look, ask.id, sources, uri):
             raise NotFound(
                 f"Task {ask.id} does not refer to this object.", field="fileuri"
             )
@@ -213,7 +227,7 @@ class MediaDesk:
         try:
             return self._app.catalog.provider(source.provider).info.signing
         except PluginError as error:
-            raise _not_connected(source.id) from error
+            raise _not_connected() from error
 
     def _sign_here(self, source: MediaSource, key: str) -> SignedUrl:
         ends_at = math.ceil((self._now() + source.ttl).timestamp())
@@ -236,7 +250,7 @@ class MediaDesk:
         try:
             return self._memory.find_connection(look, storage_id)
         except (PluginError, InvalidInput, ConfigurationError) as error:
-            raise _not_connected(storage_id) from error
+            raise _not_connected() from error
 
     def _find_half_life(self, signed: SignedUrl) -> float:
         """A URL is handed out for the first half of its life only."""
@@ -248,8 +262,8 @@ def _survives_folding(key: str) -> bool:
     return not {".", ".."} & set(key.split("/"))
 
 
-def _not_connected(storage_id: int) -> Conflict:
-    return Conflict(
-        f"Storage {storage_id} is not connected.",
+def _not_connected() -> NotConnected:
+    return NotConnected(
+        NOT_CONNECTED,
         remedy="A manager of the project finds the reason with the storage's settings.",
     )

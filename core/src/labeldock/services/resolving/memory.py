@@ -20,9 +20,16 @@ from labeldock.services.connections import Connection, load_connection
 from labeldock.services.context import AppContext
 from labeldock.services.resolving.cache import Cache, KeyT, ValueT
 from labeldock.services.resolving.data import list_references
-from labeldock.services.resolving.storages import MediaSources, Origin, load_sources
+from labeldock.services.resolving.references import has_link, refers_to
+from labeldock.services.resolving.storages import (
+    Located,
+    MediaSources,
+    Origin,
+    load_sources,
+)
 
 _MOST_REFERENCES: Final = 10_000  # of a task that is remembered
+_LASTING: Final = 10  # how many times as long tasks are relied on as permissions are
 
 
 class Look(Protocol):
@@ -80,17 +87,20 @@ class MediaMemory:
 
         Args:
             app: the parts to load from.
-            seconds: how long what was loaded is relied on.
+            seconds: how long permissions and storages are relied on; tasks, which
+                hardly change, for ten times as long.
             find_lifetime: the same for a signed URL.
         """
         self._app = app
-        self._tasks: Cache[int, TaskMedia] = Cache(16_384, lambda _: seconds)
+        lasting = _LASTING * seconds
+        self._tasks: Cache[int, TaskMedia] = Cache(16_384, lambda _: lasting)
         self._viewers: Cache[tuple[int, int], str] = Cache(4096, lambda _: seconds)
         self._sources: Cache[int, MediaSources] = Cache(1024, lambda _: seconds)
         self._connections: Cache[int, Connection] = Cache(1024, lambda _: seconds)
         self._references: Cache[tuple[int, frozenset[str]], frozenset[str]] = Cache(
-            4096, lambda found: seconds if len(found) <= _MOST_REFERENCES else 0
+            4096, lambda found: lasting if len(found) <= _MOST_REFERENCES else 0
         )
+        self._referred: Cache[tuple[int, str], bool] = Cache(4096, lambda _: seconds)
         self.signed: Cache[tuple[int, str, str], SignedUrl] = Cache(
             16_384, find_lifetime
         )
@@ -129,17 +139,43 @@ class MediaMemory:
 
         return look(self._sources, project_id, load)
 
-    def find_references(
-        self, look: Look, task_id: int, sources: MediaSources
-    ) -> frozenset[str]:
-        """The URIs that a task's data refers to."""
+    def refers(self, look: Look, task_id: int, sources: MediaSources, uri: str) -> bool:
+        """Whether a task's data refers to a URI; never denied from memory."""
+        key = (task_id, sources.schemes)
+        known = self._references.get(key)
+        if known is not None:
+            if uri in known:
+                return True
+            self._references.drop(key)
 
         def load() -> frozenset[str]:
             query = select(Task.data).where(Task.id == task_id)
             with self._app.database.read() as session:
                 return list_references(sources, session.exec(query).first())
 
-        return look(self._references, (task_id, sources.schemes), load)
+        return uri in look(self._references, key, load)
+
+    def ensure_project_refers(
+        self, look: Look, project_id: int, located: Located, uri: str
+    ) -> None:
+        """Make sure that a task of the project refers to an object.
+
+        Raises:
+            NotFound: none does.
+        """
+
+        def load() -> bool:
+            with self._app.database.read() as session:
+                if has_link(session, located.source.id, located.key):
+                    return True
+                if refers_to(session, project_id, uri):
+                    return True
+            raise NotFound(
+                f"No task of project {project_id} refers to this object.",
+                field="fileuri",
+            )
+
+        look(self._referred, (project_id, uri), load)
 
     def find_connection(self, look: Look, storage_id: int) -> Connection:
         """The storage, ready to be read from.

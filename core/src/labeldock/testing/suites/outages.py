@@ -6,15 +6,19 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 
 from labeldock.contract import (
+    AccessDenied,
     Availability,
     IntegrityError,
     OperationTimeout,
     Purpose,
     ReadRequest,
+    StorageError,
     TransientStorageError,
     Unavailable,
 )
@@ -151,6 +155,27 @@ class OutageSuite(Suite):
             assert _count_open(proxy) <= KEPT_OPEN
             assert connection.read("large.bin") == build_bytes(SIZE)
 
+    @scenario("E24")
+    def test_e24_endpoints(self, bench: Bench) -> None:
+        """The settings list the address of the server that they lead to."""
+        with bench.open_proxy() as (proxy, connection):
+            for ref in connection.refs.values():
+                listed = dict(ref.options.list_endpoints())
+
+                hosts = {urlsplit(url).netloc for url in listed.values()}
+                assert urlsplit(proxy.url).netloc in hosts
+                assert listed.keys() <= type(ref.options).model_fields.keys()
+
+    @scenario("E25")
+    def test_e25_refused_peers(self, bench: Bench) -> None:
+        """Over a connection that the host refuses, nothing is sent."""
+        with bench.open_proxy() as (proxy, connection):
+            for name, attempt in list_attempts(_refuse_peers(connection)):
+                with _hurry(bench, name), pytest.raises(StorageError):
+                    attempt()
+
+            assert proxy.record.requests == []
+
     @scenario("V5")
     def test_v5_unreachable(self, bench: Bench) -> None:
         """A check of a server that cannot be reached says UNREACHABLE, soon."""
@@ -172,6 +197,21 @@ def _find_closed_port(bench: Bench) -> str:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+
+def _refuse_peers(connection: Connection) -> Connection:
+    """The same storages, for a host that lets nobody connect anywhere."""
+
+    def refuse(host: str, address: str) -> None:
+        raise AccessDenied(f"Nobody may connect to {host} ({address}).")
+
+    refs = {
+        purpose: replace(
+            ref, fingerprint=f"{ref.fingerprint}-refused", check_peer=refuse
+        )
+        for purpose, ref in connection.refs.items()
+    }
+    return Connection(connection.provider, refs, connection.prefix)
 
 
 def _expect_all(

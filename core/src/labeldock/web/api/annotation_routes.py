@@ -16,6 +16,7 @@ from labeldock.web.endpoints import Call, build_route
 from labeldock.web.fields import (
     parse_boolean,
     parse_document,
+    parse_integer,
     parse_number,
     select_fields,
 )
@@ -41,8 +42,11 @@ def list_routes() -> list[Route]:
             "/api/annotations/{id:int}",
             GET=get_annotation,
             PATCH=update_annotation,
+            PUT=update_annotation,
             DELETE=delete_annotation,
         ),
+        build_route("/api/annotations/bulk", POST=create_annotations),
+        build_route("/api/annotations/bulk-delete", POST=delete_annotations),
     ]
 
 
@@ -57,6 +61,34 @@ def create_annotation(call: Call) -> Response:
     values, notes = _read_values(call)
     saved = services.create_annotation(call.app, call.principal, call.path_id(), values)
     return render_json(_shape(call, saved)[0], 201, notes)
+
+
+def create_annotations(call: Call) -> Response:
+    """Save the same about several tasks, or about one: for all of them, or for none."""
+    values, notes = select_fields(call.values, {*_PARSERS, "tasks", "task"})
+    task_ids = _read_numbers(values, "tasks") or _read_numbers(values, "task")
+    parsed = {name: _PARSERS[name](values[name], name) for name in values}
+    saved = services.create_annotations(call.app, call.principal, task_ids, parsed)
+    return render_json([{"id": annotation.id} for annotation in saved], 201, notes)
+
+
+def delete_annotations(call: Call) -> Response:
+    """Remove the annotations of a project that are named, or none of them."""
+    values, notes = select_fields(call.values, {"ids", "project"})
+    project = values.get("project")
+    count = services.delete_annotations(
+        call.app,
+        call.principal,
+        _read_numbers(values, "ids"),
+        project_id=None if project is None else parse_integer(project, "project"),
+    )
+    return render_json({"deleted": count}, headers=notes)
+
+
+def _read_numbers(values: dict[str, Any], name: str) -> list[int]:
+    given = values.pop(name, None)
+    found = given if isinstance(given, list) else [] if given is None else [given]
+    return [parse_integer(number, name) for number in found]
 
 
 def get_annotation(call: Call) -> Response:

@@ -4,41 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from labeldock.services.project_interface import show_interface
 from labeldock.services.projects import ProjectView
 from labeldock.web.api.people import Names, shape_person
 
 # What Label Studio's projects have and ours do not: the value that means "as usual".
 _CONSTANTS: Final[dict[str, Any]] = {
-    "expert_instruction": "",
-    "show_instruction": False,
-    "show_skip_button": True,
-    "enable_empty_annotation": True,
-    "show_annotation_history": False,
     "organization": 1,
-    "color": "#FFFFFF",
-    "is_published": True,
-    "model_version": "",
     "is_draft": False,
-    "min_annotations_to_start_training": 0,
-    "start_training_on_annotation_update": False,
-    "show_collab_predictions": True,
     "num_tasks_with_annotations": None,
     "useful_annotation_number": None,
     "ground_truth_number": None,
     "skipped_annotations_number": None,
-    "sampling": "Sequential sampling",
-    "show_ground_truth_first": False,
     "annotator_evaluation_enabled": False,
-    "show_overlap_first": False,
-    "overlap_cohort_percentage": 100,
     "task_data_login": None,
     "task_data_password": None,
-    "control_weights": {},
     "parsed_label_config": {},
-    "evaluate_predictions_automatically": False,
     "config_has_control_tags": None,
-    "skip_queue": "REQUEUE_FOR_OTHERS",
-    "reveal_preannotations_interactively": False,
     "pinned_at": None,
     "queue_done": None,
     "config_suitable_for_bulk_annotation": None,
@@ -50,6 +32,7 @@ def shape_project(project: ProjectView, names: Names) -> dict[str, Any]:
     """A project as JSON values."""
     return {
         **_CONSTANTS,
+        **show_interface(project.interface),
         "id": project.id,
         "title": project.title,
         "description": project.description,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from labeldock.contract.errors import InvalidInput
-from labeldock.services import runs
-from labeldock.services.runs import RunView
+from labeldock.services import dry_runs, runs
+from labeldock.web.api.error_files import stream_errors
+from labeldock.web.api.run_shape import shape_run
 from labeldock.web.endpoints import Call, build_route
 from labeldock.web.rendering import render_json
 
@@ -25,13 +26,14 @@ def list_routes() -> list[Route]:
         build_route("/api/runs", GET=list_runs),
         build_route("/api/runs/{id:int}", GET=get_run),
         build_route("/api/runs/{id:int}/errors", GET=list_errors),
+        build_route("/api/runs/{id:int}/objects", GET=list_objects),
         build_route("/api/runs/{id:int}/cancel", POST=cancel_run),
         build_route("/api/runs/{id:int}/retry", POST=retry_run),
     ]
 
 
 def list_runs(call: Call) -> Response:
-    """The runs of a project or of one storage, newest first."""
+    """The runs of a project or of one storage, newest first; `before` an id."""
     project_id = call.query_integer("project")
     if project_id is None:
         raise InvalidInput('query parameter "project" is required')
@@ -40,7 +42,8 @@ def list_runs(call: Call) -> Response:
         call.principal,
         project_id,
         storage_id=call.query_integer("storage"),
-        limit=_read_limit(call, _RUNS),
+        before=call.query_integer("before"),
+        limit=read_limit(call, _RUNS),
     )
     return render_json([shape_run(run) for run in found])
 
@@ -53,15 +56,34 @@ def get_run(call: Call) -> Response:
 
 
 def list_errors(call: Call) -> Response:
-    """What went wrong, object by object; `after` is the last id that was seen."""
+    """What went wrong, object by object; `after` is the last id that was seen.
+
+    With `format`, all of it as a file.
+    """
+    kind = call.query_text("format")
+    if kind is not None:
+        return stream_errors(call, call.path_id(), kind)
     found = runs.list_run_errors(
         call.app,
         call.principal,
         call.path_id(),
         after=call.query_integer("after") or 0,
-        limit=_read_limit(call, _ERRORS),
+        limit=read_limit(call, _ERRORS),
     )
     return render_json([asdict(error) for error in found])
+
+
+def list_objects(call: Call) -> Response:
+    """What a dry run lists, of one category or of all; `after` is the last id seen."""
+    found = dry_runs.list_run_objects(
+        call.app,
+        call.principal,
+        call.path_id(),
+        category=call.query_text("category"),
+        after=call.query_integer("after") or 0,
+        limit=read_limit(call, _ERRORS),
+    )
+    return render_json([asdict(each) for each in found])
 
 
 def cancel_run(call: Call) -> Response:
@@ -78,14 +100,7 @@ def retry_run(call: Call) -> Response:
     )
 
 
-def _read_limit(call: Call, usual: int) -> int:
+def read_limit(call: Call, usual: int) -> int:
+    """How many a request asks for, within bounds."""
     limit = call.query_integer("limit")
     return usual if limit is None else max(1, min(limit, _MOST))
-
-
-def shape_run(run: RunView) -> dict[str, Any]:
-    """A run as JSON values."""
-    values = asdict(run)
-    values["storage"] = values.pop("storage_id")
-    values["project"] = values.pop("project_id")
-    return values

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from labeldock.contract.values import Purpose
 from labeldock.host.catalog import Catalog
+from labeldock.web.api import export_storages, storage_history, storage_previews
 from labeldock.web.api.storages import (
     StorageEndpoints,
     build_endpoints,
@@ -43,6 +44,12 @@ def _iterate(catalog: Catalog, purpose: Purpose) -> Iterator[Route]:
         endpoints = build_endpoints(bound, purpose)
         for name in bound.info.names:
             yield from _iterate_provider(f"{folder}/{name}", endpoints)
+            if purpose is Purpose.EXPORT:
+                yield from export_storages.list_routes(f"{folder}/{name}", endpoints)
+            yield from storage_history.list_routes(f"{folder}/{name}", endpoints)
+            yield from storage_previews.list_routes(
+                f"{folder}/{name}", endpoints, bound
+            )
     # What is left below the folder: providers that are not installed.
     refusals = dict.fromkeys(_METHODS, refuse_type)
     yield build_route(f"{folder}/{{type}}", **refusals)

@@ -29,6 +29,7 @@ def shape_storage(storage: StorageView) -> dict[str, Any]:
         "last_sync_count": count_done(run),
         "last_sync_job": str(run.id) if run else None,
         "traceback": explain_failure(storage),
+        "next_run_at": storage.next_run_at,
         "meta": shape_meta(storage.purpose, run) if run else {},
     }
 
@@ -51,6 +52,8 @@ def shape_meta(purpose: Purpose, run: RunView) -> dict[str, Any]:
     }
     if purpose is Purpose.EXPORT:
         values["total_annotations"] = run.counts.get("total", 0)
+    elif run.counts.get("failed"):
+        values["tasks_failed_validation"] = run.counts["failed"]
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -34,6 +34,8 @@ def shape_task(
         "updated_at": task.updated_at,
         "updated_by": [{"user_id": task.updated_by_id}] if task.updated_by_id else [],
         "storage_filename": task.key,
+        "object_exists": task.object_exists,
+        "object_changed": task.object_changed,
         "file_upload": None,
         **_shape_work(task),
         "annotations": [

@@ -10,11 +10,12 @@ from starlette.routing import Route
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.services import access, projects, tasks
 from labeldock.services.resolving.data import load_resolver, name_undefined_key
+from labeldock.services.resolving.restoring import restore_data, restore_task_data
 from labeldock.services.tasks import TaskQuery, TaskView
 from labeldock.web.api.paging import read_page
 from labeldock.web.api.references import read_project_id
+from labeldock.web.api.task_queries import read_selection
 from labeldock.web.api.task_shape import shape_task
-from labeldock.web.bodies import parse_json
 from labeldock.web.endpoints import Call, build_route
 from labeldock.web.fields import parse_document, select_fields
 from labeldock.web.rendering import render_json, render_nothing
@@ -29,7 +30,11 @@ def list_routes() -> list[Route]:
     return [
         build_route("/api/tasks", GET=list_tasks, POST=create_task),
         build_route(
-            "/api/tasks/{id:int}", GET=get_task, PATCH=update_task, DELETE=delete_task
+            "/api/tasks/{id:int}",
+            GET=get_task,
+            PATCH=update_task,
+            PUT=update_task,
+            DELETE=delete_task,
         ),
     ]
 
@@ -38,8 +43,8 @@ def list_tasks(call: Call) -> Response:
     """A page of a project's tasks, with the project's totals."""
     project_id = _read_project(call)
     page = read_page(call, size=_PAGE_SIZE, largest=_LARGEST_PAGE)
-    _refuse_filters(call)
-    query = TaskQuery(project_id, page.offset, page.size)
+    selection = read_selection(call)
+    query = TaskQuery(project_id, page.offset, page.size, selection)
     found = tasks.list_tasks(call.app, call.principal, query)
     page.check_end(found.total)
     return render_json(
@@ -59,6 +64,7 @@ def create_task(call: Call) -> Response:
     if "data" not in values:
         raise InvalidInput("This field is required.", field="data")
     data = parse_document(values["data"], "data")
+    data = restore_data(data, _list_own_addresses(call))
     task = tasks.create_task(call.app, call.principal, project_id, data)
     return render_json(_shape_raw(call, project_id, [task])[0], 201, notes)
 
@@ -73,6 +79,14 @@ def update_task(call: Call) -> Response:
     """Change what is given; answers with the data as stored."""
     values, notes = select_fields(call.values, _CHANGEABLE)
     changes = {name: parse_document(value, name) for name, value in values.items()}
+    if "data" in changes:
+        changes["data"] = restore_task_data(
+            call.app,
+            call.principal,
+            call.path_id(),
+            changes["data"],
+            _list_own_addresses(call),
+        )
     task = tasks.update_task(call.app, call.principal, call.path_id(), changes)
     return render_json(_shape_raw(call, task.project_id, [task])[0], headers=notes)
 
@@ -83,6 +97,11 @@ def delete_task(call: Call) -> Response:
     return render_nothing()
 
 
+def _list_own_addresses(call: Call) -> tuple[str, str]:
+    """What clients may have put before the media URLs that they read."""
+    return call.app.settings.public_url, str(call.request.base_url)
+
+
 def _read_project(call: Call) -> int:
     view = call.query_integer("view")
     if view is not None:
@@ -91,30 +110,6 @@ def _read_project(call: Call) -> int:
     if project_id is None:
         raise NotFound("Neither project nor view id specified")
     return project_id
-
-
-def _refuse_filters(call: Call) -> None:
-    """Tasks are listed in their order; a filter that is not applied would mislead."""
-    query = parse_json(call.query_text("query") or "{}", "query")
-    is_plain = isinstance(query, dict) and not any(
-        _narrows(name, value) for name, value in query.items()
-    )
-    if not is_plain:
-        raise InvalidInput(
-            "Filters, orderings and selections are not supported.",
-            field="query",
-            remedy="Leave `query` out and filter the tasks that are listed.",
-        )
-
-
-def _narrows(name: str, value: Any) -> bool:
-    match name:
-        case "filters":
-            return not isinstance(value, dict) or bool(value.get("items"))
-        case "selectedItems":
-            return value not in ({"all": True, "excluded": []}, {"all": True}, None)
-        case _:
-            return bool(value)
 
 
 def _shape(

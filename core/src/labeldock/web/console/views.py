@@ -27,7 +27,9 @@ _COUNTS: Final = {
         ("created", "new tasks"),
         ("existed", "known"),
         ("changed", "changed"),
+        ("updated", "tasks updated"),
         ("vanished", "vanished"),
+        ("returned", "returned"),
         ("filtered", "filtered out"),
         ("failed", "failed"),
     ),
@@ -38,6 +40,7 @@ _COUNTS: Final = {
     ),
 }
 _ALWAYS_SHOWN: Final = {"created", "delivered"}
+_TILE_PIXELS: Final = 384  # as wide as tiles are drawn on dense screens
 _IMAGES: Final = (
     ".apng", ".avif", ".bmp", ".gif", ".ico", ".jfif", ".jpeg", ".jpg", ".png", ".webp",
 )  # fmt: skip
@@ -58,6 +61,8 @@ class StorageLine:
     last_sync: datetime | None
     run_id: int | None
     problem: str | None
+    schedule: str | None
+    next_run_at: datetime | None
     errors: tuple[RunErrorView, ...] = ()
 
     @property
@@ -87,6 +92,8 @@ def view_storage(
         run_id=run.id if run else None,
         # Objects that failed are listed one by one.
         problem=None if tone == "warn" else explain_failure(storage),
+        schedule=storage.fields["schedule"],
+        next_run_at=storage.next_run_at,
         errors=errors,
     )
 
@@ -146,7 +153,7 @@ def view_task(task: TaskView, resolver: Resolver) -> TaskTile:
         id=task.id,
         inner_id=task.inner_id,
         name=_name_task(task, media),
-        image=next(iter(pictures), None),
+        image=f"{pictures[0]}&size={_TILE_PIXELS}" if pictures else None,
         link=next(iter(pictures), None) or next((url for _, url in media), None),
         text=" ".join(plain)[:160],
         is_labeled=task.is_labeled,
@@ -169,4 +176,5 @@ def _name_task(task: TaskView, media: list[tuple[str, str]]) -> str:
     name = path.rstrip("/").rpartition("/")[2] or f"Task {task.inner_id}"
     if task.row_index is None or media:
         return name
-    return f"{name}:{task.row_index + 1}"
+    group = "" if task.row_group is None else f"{task.row_group + 1}."
+    return f"{name}:{group}{task.row_index + 1}"

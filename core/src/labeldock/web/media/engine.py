@@ -16,6 +16,7 @@ from labeldock.services.context import AppContext
 from labeldock.services.resolving.media import Decision, MediaAsk, MediaDesk
 from labeldock.services.resolving.signing import MediaGrant
 from labeldock.web.media.threads import MediaThreads
+from labeldock.web.media.thumbnails import Thumbnails
 
 _MOST_ANNOUNCEMENTS: Final = 1000
 _log = structlog.get_logger(__name__)
@@ -30,9 +31,10 @@ class MediaEngine:
         self.desk = MediaDesk(app)
         self.threads = MediaThreads(app.settings.media_streams)
         self.limiter = StreamLimiter(app.settings.media_streams)
+        self.thumbnails = Thumbnails(app.settings, self.threads)
         self._announcing: set[asyncio.Task[None]] = set()
         # A hop into a thread for each redirect only if somebody wants to know.
-        self._is_watched = any(e.group == PLUGIN_GROUP for e in app.catalog.entries)
+        self.is_watched = any(e.group == PLUGIN_GROUP for e in app.catalog.entries)
 
     async def decide(self, ask: MediaAsk | MediaGrant) -> Decision:
         """The decision, from memory or else from a thread.
@@ -47,7 +49,7 @@ class MediaEngine:
 
     async def announce(self, event: MediaServed) -> None:
         """Have the observers told; nobody waits for them."""
-        if not self._is_watched:
+        if not self.is_watched:
             return
         if len(self._announcing) >= _MOST_ANNOUNCEMENTS:
             _log.warning("media_observers_too_slow", storage_id=event.storage_id)

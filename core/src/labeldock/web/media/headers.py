@@ -18,7 +18,9 @@ from labeldock.services.resolving.media import Stream
 
 _MARGIN: Final = 5  # seconds before its end at which a link is no longer kept
 _ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))  # what a URL may hold as it is
-_BY_CALLER: Final = {"Vary": "Authorization, Cookie"}
+# Of what a plain <img> was given, a page of another origin may not read a copy.
+_BY_CALLER: Final = {"Vary": "Authorization, Cookie, Origin"}
+_BY_LINK: Final = {"Vary": "Origin"}
 
 
 def list_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
@@ -58,8 +60,7 @@ def build_cache_headers(
         "ETag": validators.etag,
         "Cache-Control": f"private, max-age={seconds}, must-revalidate",
     }
-    if stream.user_id is not None:
-        headers |= _BY_CALLER
+    headers |= _BY_CALLER if stream.user_id is not None else _BY_LINK
     if last_modified := render_date(validators.last_modified):
         headers["Last-Modified"] = last_modified
     return headers

@@ -39,6 +39,7 @@ class Pump:
         self._loop = asyncio.get_running_loop()
         self._arrived: asyncio.Queue[bytes | BaseException] = asyncio.Queue()
         self._first = b""
+        self._is_owed = False
         self.left = 0
         # What follows is shared with the thread that reads.
         self._lock = threading.Lock()
@@ -63,23 +64,40 @@ class Pump:
     async def read(self) -> bytes:
         """The next block. Asking for it says that the block before has been sent.
 
+        Where the client is the slower one, the credit of that block is kept back until
+        `note_progress`: what was sent may still lie in the server's buffer.
+
         Raises:
             LabeldockError: what reading it raised.
         """
         block, self._first = self._first, b""
         if not block:
-            self._grant(1)
+            self.note_progress()
+            self._is_owed = not self._arrived.empty()
+            if not self._is_owed:
+                self._grant(1)
             block = await self._receive()
         self.left -= len(block)
         return block
 
+    def note_progress(self) -> None:
+        """Some of the present block was sent, so those before have left the buffer."""
+        if self._is_owed:
+            self._is_owed = False
+            self._grant(1)
+
     def close(self) -> None:
         """Release the object, even while it is being opened or read."""
+        body = self._take_body()
+        if body is not None:
+            self._threads.close(body.reader)
+
+    def _take_body(self) -> ObjectBody | None:
+        """The body, for the one who is to close it; None if there is nothing to do."""
         with self._lock:
             body = None if self._is_closed else self._body
             self._is_closed = True
-        if body is not None:
-            self._threads.close(body.reader)
+        return body
 
     async def _receive(self) -> bytes:
         item = await self._arrived.get()
@@ -103,6 +121,8 @@ class Pump:
             block = read_block(body.reader, self._unread)
             self._unread -= len(block)
             self._deliver(block)
+            if not self._unread and (done := self._take_body()):
+                done.reader.close()  # here, which is a hop less than from the loop
 
     def _open(self) -> ObjectBody | None:
         if self._is_closed:

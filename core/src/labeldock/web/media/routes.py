@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from starlette.background import BackgroundTask
@@ -14,18 +17,27 @@ from starlette.types import ASGIApp
 from labeldock.contract.errors import LabeldockError, NotFound
 from labeldock.contract.observers import MediaServed
 from labeldock.services.resolving.fileuri import decode_fileuri
+from labeldock.services.resolving.local_files import (
+    LOCAL_FILES_PATH,
+    ask_for_local_file,
+)
 from labeldock.services.resolving.media import MediaAsk, Redirect, utc_now
 from labeldock.services.resolving.signing import MEDIA_PATH, MediaGrant, open_grant
+from labeldock.services.resolving.thumbnails import choose_size
 from labeldock.web.authentication import public
 from labeldock.web.context import context_of
 from labeldock.web.fields import LARGEST_ID
 from labeldock.web.media.answers import render_error
 from labeldock.web.media.engine import MediaEngine
 from labeldock.web.media.headers import build_redirect_headers
+from labeldock.web.media.pictures import answer_thumbnail
 from labeldock.web.media.streams import MediaStream
 
 Answer = Callable[[Request], Awaitable[ASGIApp]]
 _VERBS: Final = ("resolve", "presign")
+_PATHS: Final = re.compile(
+    r"/(?:tasks|projects)/\d+/(?:resolve|presign)/?|/media/.*|/data/local-files/?"
+)
 
 
 def media_routes() -> list[Route]:
@@ -42,7 +54,16 @@ def media_routes() -> list[Route]:
         for slash in ("/", "")
     ]
     link = Route(f"{MEDIA_PATH}{{token}}", door.answer_link, methods=["GET"])
-    return [*routes, link]
+    alias = [
+        Route(path, door.answer_local_file, methods=["GET"])
+        for path in (LOCAL_FILES_PATH, LOCAL_FILES_PATH.rstrip("/"))
+    ]
+    return [*routes, link, *alias]
+
+
+def shows_media(path: str) -> bool:
+    """Whether a path is one of these, so that errors are answered as theirs."""
+    return _PATHS.fullmatch(path) is not None
 
 
 class MediaDoor:
@@ -65,16 +86,34 @@ class MediaDoor:
         """Media that a link of our own leads to; the link is the permission."""
         return await self._answer(request, _open_link)
 
+    async def answer_local_file(self, request: Request) -> ASGIApp:
+        """A file under the address that Label Studio gave it."""
+        engine = self._find_engine(request)
+        principal = context_of(request).principal
+        path = request.query_params.get("d", "")
+        look = partial(ask_for_local_file, engine.app, principal, path)
+        try:
+            ask = await engine.threads.decide(look)
+        except LabeldockError as error:
+            return render_error(error, context_of(request).correlation_id)
+        return await self._answer(request, lambda _: ask)
+
     async def _answer(
         self, request: Request, read: Callable[[Request], MediaAsk | MediaGrant]
     ) -> ASGIApp:
         engine = self._find_engine(request)
         try:
-            decision = await engine.decide(read(request))
+            ask, size = read(request), None
+            if isinstance(ask, MediaAsk) and "size" in request.query_params:
+                size = choose_size(request.query_params["size"])
+                ask = replace(ask, is_read_here=True)
+            decision = await engine.decide(ask)
         except LabeldockError as error:
             return render_error(error, context_of(request).correlation_id)
         if isinstance(decision, Redirect):
             return _render_redirect(engine, decision)
+        if size is not None:
+            return await answer_thumbnail(engine, decision, request, size)
         return MediaStream(engine, decision, request)
 
     def _find_engine(self, request: Request) -> MediaEngine:
@@ -106,6 +145,9 @@ def _read_id(request: Request) -> int:
 
 
 def _render_redirect(engine: MediaEngine, decision: Redirect) -> Response:
+    headers = build_redirect_headers(decision.signed, utc_now())
+    if not engine.is_watched:
+        return Response(status_code=303, headers=headers)
     event = MediaServed(
         storage_id=decision.storage_id,
         key=decision.key,
@@ -114,8 +156,5 @@ def _render_redirect(engine: MediaEngine, decision: Redirect) -> Response:
         mode="redirect",
         length=None,
     )
-    return Response(
-        status_code=303,
-        headers=build_redirect_headers(decision.signed, utc_now()),
-        background=BackgroundTask(engine.announce, event),
-    )
+    background = BackgroundTask(engine.announce, event)
+    return Response(status_code=303, headers=headers, background=background)

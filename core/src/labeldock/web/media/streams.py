@@ -109,6 +109,7 @@ class MediaStream:
                 message = {"body": piece, "more_body": left > 0}
                 await send({"type": "http.response.body", **message})
                 self._sent += len(piece)
+                pump.note_progress()
 
     def _build_event(self) -> MediaServed:
         return MediaServed(
@@ -121,10 +122,11 @@ class MediaStream:
         )
 
 
-def _split(block: bytes, size: int) -> Iterator[bytes]:
-    """A block in pieces of at most this size."""
+def _split(block: bytes, size: int) -> Iterator[bytes | memoryview]:
+    """A block in pieces of at most this size; they are parts of it, not copies."""
     if len(block) <= size:
         yield block
         return
+    whole = memoryview(block)
     for start in range(0, len(block), size):
-        yield block[start : start + size]
+        yield whole[start : start + size]

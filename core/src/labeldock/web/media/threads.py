@@ -18,6 +18,7 @@ _MOST_READERS: Final = 64
 _CLOSERS: Final = 4
 _DECIDERS: Final = 8
 _OBSERVERS: Final = 2
+_DRAWERS: Final = 2  # each may hold the pixels of the largest picture
 
 
 class MediaThreads:
@@ -35,6 +36,7 @@ class MediaThreads:
         self._closers = ThreadPoolExecutor(_CLOSERS, thread_name_prefix="media-close")
         self._deciders = anyio.CapacityLimiter(_DECIDERS)
         self._observers = anyio.CapacityLimiter(_OBSERVERS)
+        self._drawers = anyio.CapacityLimiter(_DRAWERS)
 
     def submit(self, work: Callable[[], ResultT]) -> Future[ResultT]:
         """Run something in a reader's thread, with the caller's log context."""
@@ -51,6 +53,10 @@ class MediaThreads:
     async def tell(self, work: Callable[[], None]) -> None:
         """Run what observers do, in threads that nobody else waits for."""
         await anyio.to_thread.run_sync(work, limiter=self._observers)
+
+    async def draw(self, work: Callable[[], ResultT]) -> ResultT:
+        """Run something that keeps a processor busy, and wait for what it gives."""
+        return await anyio.to_thread.run_sync(work, limiter=self._drawers)
 
     def close(self, reader: Reader) -> None:
         """Have a reader closed, even while another thread is blocked in it."""

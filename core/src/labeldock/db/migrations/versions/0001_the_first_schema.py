@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("description", sa.String(), nullable=False),
         sa.Column("label_config", sa.String(), nullable=False),
         sa.Column("maximum_annotations", sa.Integer(), nullable=False),
+        sa.Column("interface", types.Json(), nullable=True),
         sa.Column("created_by_id", types.BigId, nullable=True),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
         sa.Column("updated_at", types.UtcDateTime(), nullable=False),
@@ -59,6 +60,7 @@ def upgrade() -> None:
         sa.Column("user_id", types.BigId, nullable=False),
         sa.Column("token_hash", sa.String(), nullable=False),
         sa.Column("hint", sa.String(), nullable=False),
+        sa.Column("jti", sa.String(), nullable=True),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("scopes", types.Json(), nullable=True),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
@@ -121,7 +123,17 @@ def upgrade() -> None:
         sa.Column("presign", sa.Boolean(), nullable=False),
         sa.Column("presign_ttl", sa.Integer(), nullable=False),
         sa.Column("can_delete_objects", sa.Boolean(), nullable=True),
+        sa.Column("payload", sa.String(), nullable=True),
+        sa.Column("key_template", sa.String(), nullable=True),
+        sa.Column("layout", sa.String(), nullable=False),
+        sa.Column("indent", sa.Boolean(), nullable=False),
+        sa.Column("max_workers", sa.Integer(), nullable=True),
+        sa.Column("export_on_save", sa.Boolean(), nullable=False),
+        sa.Column("save_only_new_annotations", sa.Boolean(), nullable=False),
         sa.Column("synchronizable", sa.Boolean(), nullable=False),
+        sa.Column("on_change", sa.String(), nullable=False),
+        sa.Column("schedule", sa.String(), nullable=True),
+        sa.Column("next_run_at", types.UtcDateTime(), nullable=True),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
         sa.Column("updated_at", types.UtcDateTime(), nullable=False),
         sa.Column("last_run_id", types.BigId, nullable=True),
@@ -139,6 +151,9 @@ def upgrade() -> None:
     with op.batch_alter_table("storage", schema=None) as batch_op:
         batch_op.create_index(
             "ix_storage_project_id_purpose", ["project_id", "purpose"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_storage_next_run_at"), ["next_run_at"], unique=False
         )
 
     op.create_table(
@@ -236,7 +251,9 @@ def upgrade() -> None:
         sa.Column("key", types.BytewiseText, nullable=False),
         sa.Column("etag", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("content_version", sa.Integer(), nullable=False),
         sa.Column("object_exists", sa.Boolean(), nullable=False),
+        sa.Column("seen_at", types.UtcDateTime(), nullable=True),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
         sa.Column("updated_at", types.UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -272,6 +289,13 @@ def upgrade() -> None:
         sa.Column("size", types.BigId, nullable=False),
         sa.Column("last_modified", types.UtcDateTime(), nullable=True),
         sa.Column("object_exists", sa.Boolean(), nullable=False),
+        sa.Column(
+            "object_changed",
+            sa.Boolean(),
+            nullable=False,
+            server_default=sa.false(),
+        ),
+        sa.Column("seen_run_id", types.BigId, nullable=True),
         sa.Column("problem", types.Json(), nullable=True),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -310,6 +334,9 @@ def upgrade() -> None:
         sa.Column("wanted", sa.String(), nullable=False),
         sa.Column("wanted_version", sa.Integer(), nullable=False),
         sa.Column("delivered_version", sa.Integer(), nullable=False),
+        sa.Column("claimed_version", sa.Integer(), nullable=False),
+        sa.Column("for_run", sa.Boolean(), nullable=False),
+        sa.Column("in_doubt", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("has_failed", sa.Boolean(), nullable=False),
         sa.Column("due_at", types.UtcDateTime(), nullable=False),
@@ -389,6 +416,7 @@ def upgrade() -> None:
         sa.Column("checkpoint", types.Json(), nullable=False),
         sa.Column("counts", types.Json(), nullable=False),
         sa.Column("problem", types.Json(), nullable=True),
+        sa.Column("interruptions", types.Json(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", types.UtcDateTime(), nullable=False),
         sa.Column("lease_token", sa.Integer(), nullable=False),
@@ -426,8 +454,8 @@ def upgrade() -> None:
             "ix_run_due",
             ["due_at"],
             unique=False,
-            sqlite_where=sa.text("state IN ('queued', 'in_progress')"),
-            postgresql_where=sa.text("state IN ('queued', 'in_progress')"),
+            sqlite_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
+            postgresql_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
         )
         batch_op.create_index(
             batch_op.f("ix_run_project_id"), ["project_id"], unique=False
@@ -437,10 +465,10 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "uq_run_active",
-            ["storage_id"],
+            ["storage_id", "kind"],
             unique=True,
-            sqlite_where=sa.text("state IN ('queued', 'in_progress')"),
-            postgresql_where=sa.text("state IN ('queued', 'in_progress')"),
+            sqlite_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
+            postgresql_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
         )
 
     op.create_table(
@@ -476,8 +504,190 @@ def upgrade() -> None:
     with op.batch_alter_table("run_error", schema=None) as batch_op:
         batch_op.create_index("ix_run_error_run_id_id", ["run_id", "id"], unique=False)
 
+    op.create_table(
+        "part",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("run_id", types.BigId, nullable=False),
+        sa.Column("after_key", types.BytewiseText, nullable=False),
+        sa.Column("upto_key", types.BytewiseText, nullable=True),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("checkpoint", types.Json(), nullable=False),
+        sa.Column("counts", types.Json(), nullable=False),
+        sa.Column("problem", types.Json(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", types.UtcDateTime(), nullable=False),
+        sa.Column("lease_token", sa.Integer(), nullable=False),
+        sa.Column("lease_owner", sa.String(), nullable=False),
+        sa.Column("lease_expires_at", types.UtcDateTime(), nullable=True),
+        sa.Column("last_ping_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["run.id"], name=op.f("fk_part_run_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_part")),
+        sa.UniqueConstraint(
+            "run_id", "after_key", name=op.f("uq_part_run_id_after_key")
+        ),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("part", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_part_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('queued', 'in_progress')"),
+            postgresql_where=sa.text("state IN ('queued', 'in_progress')"),
+        )
+
+    op.create_table(
+        "run_object",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("run_id", types.BigId, nullable=False),
+        sa.Column("category", sa.String(), nullable=False),
+        sa.Column("key", types.BytewiseText, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["run.id"],
+            name=op.f("fk_run_object_run_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_object")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("run_object", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_run_object_run_id_category_id",
+            ["run_id", "category", "id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "event_inlet",
+        sa.Column("storage_id", types.BigId, nullable=False),
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("confirm_url", sa.String(), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("last_event_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["storage_id"],
+            ["storage.id"],
+            name=op.f("fk_event_inlet_storage_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("storage_id", name=op.f("pk_event_inlet")),
+    )
+    op.create_table(
+        "inbox",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("storage_id", types.BigId, nullable=False),
+        sa.Column("key", types.BytewiseText, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["storage_id"],
+            ["storage.id"],
+            name=op.f("fk_inbox_storage_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbox")),
+        sa.UniqueConstraint("storage_id", "key", name=op.f("uq_inbox_storage_id_key")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "webhook",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("project_id", types.BigId, nullable=True),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("actions", types.Json(), nullable=True),
+        sa.Column("send_payload", sa.Boolean(), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("ciphertext", sa.LargeBinary(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("paused_until", types.UtcDateTime(), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+            name=op.f("fk_webhook_project_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("webhook", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_webhook_project_id"), ["project_id"], unique=False
+        )
+
+    op.create_table(
+        "webhook_delivery",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("webhook_id", types.BigId, nullable=False),
+        sa.Column("project_id", types.BigId, nullable=False),
+        sa.Column("message_id", sa.String(), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("payload", types.Json(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", types.UtcDateTime(), nullable=False),
+        sa.Column("lease_token", sa.Integer(), nullable=False),
+        sa.Column("lease_expires_at", types.UtcDateTime(), nullable=True),
+        sa.Column("status_code", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("finished_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"],
+            ["webhook.id"],
+            name=op.f("fk_webhook_delivery_webhook_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_webhook_delivery_waiting",
+            ["webhook_id", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.create_index(
+            "ix_webhook_delivery_webhook_id_id", ["webhook_id", "id"], unique=False
+        )
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
+        batch_op.drop_index("ix_webhook_delivery_webhook_id_id")
+        batch_op.drop_index(
+            "ix_webhook_delivery_waiting",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+
+    op.drop_table("webhook_delivery")
+    with op.batch_alter_table("webhook", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_webhook_project_id"))
+
+    op.drop_table("webhook")
+    op.drop_table("inbox")
+    op.drop_table("event_inlet")
+    with op.batch_alter_table("run_object", schema=None) as batch_op:
+        batch_op.drop_index("ix_run_object_run_id_category_id")
+
+    op.drop_table("run_object")
+    with op.batch_alter_table("part", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_part_due",
+            sqlite_where=sa.text("state IN ('queued', 'in_progress')"),
+            postgresql_where=sa.text("state IN ('queued', 'in_progress')"),
+        )
+
+    op.drop_table("part")
     with op.batch_alter_table("run_error", schema=None) as batch_op:
         batch_op.drop_index("ix_run_error_run_id_id")
 
@@ -486,15 +696,15 @@ def downgrade() -> None:
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_run_active",
-            sqlite_where=sa.text("state IN ('queued', 'in_progress')"),
-            postgresql_where=sa.text("state IN ('queued', 'in_progress')"),
+            sqlite_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
+            postgresql_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
         )
         batch_op.drop_index("ix_run_storage_id_id")
         batch_op.drop_index(batch_op.f("ix_run_project_id"))
         batch_op.drop_index(
             "ix_run_due",
-            sqlite_where=sa.text("state IN ('queued', 'in_progress')"),
-            postgresql_where=sa.text("state IN ('queued', 'in_progress')"),
+            sqlite_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
+            postgresql_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
         )
 
     op.drop_table("run")
@@ -534,6 +744,7 @@ def downgrade() -> None:
     op.drop_table("task")
     with op.batch_alter_table("storage", schema=None) as batch_op:
         batch_op.drop_index("ix_storage_project_id_purpose")
+        batch_op.drop_index(batch_op.f("ix_storage_next_run_at"))
 
     op.drop_table("storage")
     with op.batch_alter_table("membership", schema=None) as batch_op:

@@ -1,0 +1,148 @@
+"""The tables of messages: notifications that came in, and webhooks that go out.
+
+Part of the same schema as `tables`, with the same rules.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from labeldock.db.tables import metadata, utc_now
+from labeldock.db.types import BigId, BytewiseText, Json, UtcDateTime
+
+SCHEMA: Final = metadata
+"""All tables, these and those of `tables`."""
+
+_WAITING: Final = text("state = 'waiting'")
+
+
+def _id() -> Any:  # SQLModel types every Field as Any
+    return Field(default=None, sa_column=Column(BigId, primary_key=True))
+
+
+def _belongs_to(target: str) -> Any:
+    return Field(
+        sa_column=Column(BigId, ForeignKey(target, ondelete="CASCADE"), nullable=False)
+    )
+
+
+def _now() -> Any:
+    return Field(default_factory=utc_now, sa_type=UtcDateTime, nullable=False)
+
+
+def _time() -> Any:
+    return Field(default=None, sa_type=UtcDateTime, nullable=True)
+
+
+class EventInlet(SQLModel, table=True):
+    """That a storage takes notifications of its bucket, and who may send them.
+
+    Only the token's hash is kept. `confirm_url` is an address that a person has to open
+    before a topic begins to send.
+    """
+
+    __tablename__ = "event_inlet"
+
+    storage_id: int = Field(
+        sa_column=Column(
+            BigId, ForeignKey("storage.id", ondelete="CASCADE"), primary_key=True
+        )
+    )
+    token_hash: str
+    confirm_url: str | None = None
+    created_at: datetime = _now()
+    last_event_at: datetime | None = _time()
+
+
+class InboxEntry(SQLModel, table=True):
+    """A key that a notification named, to be looked at by a run of its storage.
+
+    State, not a log: one row per key. `version` counts the notifications, so that one
+    which comes while the key is looked at is not lost.
+    """
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        UniqueConstraint("storage_id", "key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = _id()
+    storage_id: int = _belongs_to("storage.id")
+    key: str = Field(sa_column=Column(BytewiseText, nullable=False))
+    version: int = 1
+    created_at: datetime = _now()
+
+
+class Webhook(SQLModel, table=True):
+    """An address that is told what happens in a project, or (without one) anywhere.
+
+    `ciphertext` holds the secret and the extra headers. `failures` counts those since
+    the last success; while `paused_until` lies ahead, nothing is sent.
+    """
+
+    __tablename__ = "webhook"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: int = _id()
+    project_id: int | None = Field(
+        default=None,
+        sa_column=Column(
+            BigId, ForeignKey("project.id", ondelete="CASCADE"), index=True
+        ),
+    )
+    url: str
+    actions: list[str] | None = Field(
+        default=None, sa_column=Column(Json, nullable=True)
+    )
+    send_payload: bool = True
+    is_active: bool = True
+    key_id: str
+    ciphertext: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    failures: int = 0
+    paused_until: datetime | None = _time()
+    created_at: datetime = _now()
+    updated_at: datetime = _now()
+
+
+class WebhookDelivery(SQLModel, table=True):
+    """Something that a webhook has to be told, and what came of it.
+
+    `state` is `waiting`, `delivered` or `failed`. `payload` says what it is about in a
+    few numbers; the body is built when it is sent.
+    """
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        Index("ix_webhook_delivery_webhook_id_id", "webhook_id", "id"),
+        Index(
+            "ix_webhook_delivery_waiting",
+            "webhook_id",
+            "due_at",
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int = _id()
+    webhook_id: int = _belongs_to("webhook.id")
+    project_id: int = Field(sa_column=Column(BigId, nullable=False))
+    message_id: str
+    action: str
+    payload: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(Json, nullable=False)
+    )
+    state: str = "waiting"
+    attempts: int = 0
+    due_at: datetime = _now()
+    lease_token: int = 0
+    lease_expires_at: datetime | None = _time()
+    status_code: int | None = None
+    reason: str | None = None
+    created_at: datetime = _now()
+    finished_at: datetime | None = _time()

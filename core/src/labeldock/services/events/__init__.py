@@ -1,0 +1,3 @@
+"""Notifications of buckets: understood, kept in an inbox, and drained by runs."""
+
+from __future__ import annotations

@@ -1,0 +1,58 @@
+"""What interrupted a run lately, kept on its row for people to read.
+
+Progress clears a run's problem and its attempts; that three workers were lost on the
+way is worth knowing all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection
+from sqlmodel import col, select, update
+
+from labeldock.db.tables import Run, utc_now
+
+KEPT: Final = 20
+"""The newest are kept, so that a run that is interrupted for ever stays small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """Why somebody's work on a run ended before its time.
+
+    Attributes:
+        code: `worker_lost`, `handed_back`, or the code of the error.
+        message: what happened.
+        owner: the worker that had the run.
+        attempts: how many attempts in a row have come to nothing.
+    """
+
+    code: str
+    message: str
+    owner: str
+    attempts: int
+
+
+def add_interruption(
+    known: list[dict[str, Any]], interruption: Interruption
+) -> list[dict[str, Any]]:
+    """The list with one more, by this machine's clock, without the oldest."""
+    entry = {"at": utc_now().isoformat(timespec="seconds"), **asdict(interruption)}
+    return [*known, entry][-KEPT:]
+
+
+def note_interruption(
+    connection: Connection, run_id: int, interruption: Interruption
+) -> None:
+    """Keep an interruption of a run, if it is still there; locks its row."""
+    query = select(col(Run.interruptions)).where(col(Run.id) == run_id)
+    found = connection.execute(query.with_for_update()).first()
+    if found is None:  # it went with its storage
+        return
+    connection.execute(
+        update(Run)
+        .where(col(Run.id) == run_id)
+        .values(interruptions=add_interruption(found[0], interruption))
+    )

@@ -14,6 +14,27 @@ def build_bytes(size: int) -> bytes:
     return b"".join(lines)[:size]
 
 
+def assert_same_bytes(found: bytes, expected: bytes) -> None:
+    """Assert that they are equal, and else say briefly where they part.
+
+    A plain comparison of large contents keeps pytest busy for minutes, looking for a
+    difference to show.
+
+    Raises:
+        AssertionError: they are not.
+    """
+    if found == expected:
+        return
+    pairs = enumerate(zip(found, expected, strict=False))
+    shorter = min(len(found), len(expected))
+    place = next((at for at, (one, other) in pairs if one != other), shorter)
+    raise AssertionError(
+        f"{len(found)} bytes instead of {len(expected)}, which differ from byte "
+        f"{place} on: {found[place : place + 16]!r} instead of "
+        f"{expected[place : place + 16]!r}"
+    )
+
+
 class ShortContent:
     """A source that has fewer bytes than it says."""
 

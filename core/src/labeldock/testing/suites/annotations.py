@@ -16,7 +16,12 @@ from labeldock.contract import (
     Unauthenticated,
 )
 from labeldock.testing.bench import DATA, Bench
-from labeldock.testing.contents import BrokenContent, ShortContent, build_bytes
+from labeldock.testing.contents import (
+    BrokenContent,
+    ShortContent,
+    assert_same_bytes,
+    build_bytes,
+)
 from labeldock.testing.keys import NO_KEYS, ODD_KEYS, build_long_key
 from labeldock.testing.scenarios import scenario
 from labeldock.testing.suites.suite import Suite
@@ -93,8 +98,8 @@ class AnnotationSuite(Suite):
             file.flush()
             bench.save("from-file.bin", FileContent(Path(file.name)))
 
-        assert bench.peek("from-memory.bin") == data
-        assert bench.peek("from-file.bin") == data
+        assert_same_bytes(bench.peek("from-memory.bin"), data)
+        assert_same_bytes(bench.peek("from-file.bin"), data)
         assert bench.get_info("from-memory.bin").etag == saved.etag
 
     @scenario("A9")

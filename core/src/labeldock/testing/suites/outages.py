@@ -25,7 +25,7 @@ from labeldock.contract import (
 from labeldock.testing.answers import Answer
 from labeldock.testing.bench import Bench
 from labeldock.testing.connection import BLOCK, Connection
-from labeldock.testing.contents import build_bytes
+from labeldock.testing.contents import assert_same_bytes, build_bytes
 from labeldock.testing.proxy import (
     ALWAYS,
     Delay,
@@ -131,7 +131,7 @@ class OutageSuite(Suite):
             except (IntegrityError, TransientStorageError):
                 return
 
-        assert found == data
+        assert_same_bytes(found, data)
 
     @scenario("E20")
     def test_e20_late(self, bench: Bench) -> None:
@@ -153,7 +153,7 @@ class OutageSuite(Suite):
             proxy.clear()
 
             assert _count_open(proxy) <= KEPT_OPEN
-            assert connection.read("large.bin") == build_bytes(SIZE)
+            assert_same_bytes(connection.read("large.bin"), build_bytes(SIZE))
 
     @scenario("E24")
     def test_e24_endpoints(self, bench: Bench) -> None:

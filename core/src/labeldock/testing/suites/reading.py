@@ -18,7 +18,7 @@ from labeldock.contract import (
     Unauthenticated,
 )
 from labeldock.testing.bench import DATA, Bench
-from labeldock.testing.contents import build_bytes
+from labeldock.testing.contents import assert_same_bytes, build_bytes
 from labeldock.testing.keys import ODD_KEYS
 from labeldock.testing.scenarios import scenario
 from labeldock.testing.suites.suite import Suite
@@ -45,7 +45,7 @@ class ReadingSuite(Suite):
         for size in (1, 1000, 2**16, 2**20 + 7):
             data = build_bytes(size)
             bench.put("photo.jpg", data, "image/jpeg")
-            assert bench.read("photo.jpg") == data
+            assert_same_bytes(bench.read("photo.jpg"), data)
 
     @scenario("R2")
     def test_r2_empty_object(self, bench: Bench) -> None:
@@ -89,7 +89,7 @@ class ReadingSuite(Suite):
 
         blocks = list(iter(lambda: body.reader.read(777), b""))
 
-        assert b"".join(blocks) == data
+        assert_same_bytes(b"".join(blocks), data)
         assert max(map(len, blocks)) <= 777
         assert body.reader.read(777) == b""
         body.reader.close()

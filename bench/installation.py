@@ -22,6 +22,9 @@ from labeldock.settings import SETTINGS_FILE, Settings
 SECRET_KEY = "only-for-measuring-never-for-secrets"
 
 
+EMAIL, PASSWORD = "bench@example.org", "for-benches-alone"
+
+
 @dataclass(frozen=True, slots=True)
 class Installation:
     """The parts of the application, and somebody with a project."""
@@ -74,7 +77,7 @@ def opened_installation(
     _prepare_database(settings.effective_database_url)
     app = open_context(settings)
     try:
-        owner = access.create_user(app, "bench@example.org", "for-benches-alone")
+        owner = access.create_user(app, EMAIL, PASSWORD)
         project = projects.create_project(app, owner, {"title": "bench"})
         yield Installation(app, owner, project.id)
     finally:

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.installation import SECRET_KEY, Installation, opened_installation
+from bench.installation import (
+    EMAIL,
+    PASSWORD,
+    SECRET_KEY,
+    Installation,
+    opened_installation,
+)
 from labeldock.contract.values import Purpose
 from labeldock.services import access, projects, storages, tasks
 from labeldock.services.resolving.fileuri import encode_fileuri
@@ -97,7 +103,8 @@ def built_site(home: Path, folder: Path) -> Iterator[Site]:
     with opened_installation(home, roots=folder) as installation:
         app, owner = installation.app, installation.owner
         token = access.create_token(app, owner.email)
-        session = build_session(app.vault, owner.user_id)
+        login = access.open_session(app, EMAIL, PASSWORD)
+        session = build_session(app.vault, owner.user_id, login.stamp)
         yield Site(installation, token, session)
 
 

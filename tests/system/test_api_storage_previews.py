@@ -6,8 +6,8 @@ import pytest
 
 from labeldock.contract import Purpose
 from labeldock.services.importing.browsing import browse_storage
+from labeldock.services.storage_changes import SHOWN_FIELDS
 from labeldock.services.storage_fields import StorageDraft
-from labeldock.services.storages import SHOWN_FIELDS
 from tests.system.conftest import BUCKET
 
 FILES = "/api/storages/memory/files"

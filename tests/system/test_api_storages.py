@@ -174,7 +174,7 @@ def test_a_provider_that_is_not_installed_is_a_404_that_says_so(
 
     assert answer.status_code == 404
     assert "there is no provider 'redis'" in answer.json()["detail"]
-    assert "pip install labeldock-redis" in answer.json()["detail"]
+    assert "pip install" not in answer.json()["detail"]
 
 
 def test_a_path_that_a_provider_does_not_have_is_404(client, auth):

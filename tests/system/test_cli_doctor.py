@@ -98,6 +98,8 @@ def test_secrets_that_no_key_opens_are_found(home, folder):
     rotated = terminal.ask("doctor", LABELDOCK_SECRET_KEY=f"{second},{first}")
     lost = terminal.ask("doctor", code=1, LABELDOCK_SECRET_KEY=second)
 
+    found = {f["check"]: f for f in rotated}["stored secrets"]
+    assert "labeldock secrets rotate" in found["remedy"]
     assert levels(alone)["stored secrets"] == "ok"
     assert levels(rotated)["stored secrets"] == "warn"
     assert [f for f in lost if f["level"] == "fail"] == [
@@ -109,6 +111,22 @@ def test_secrets_that_no_key_opens_are_found(home, folder):
             "enter them again.",
         }
     ]
+
+
+def test_secrets_are_encrypted_again_at_the_terminal(home, folder):
+    terminal = Terminal(home, folder)
+    first, second = "first-" * 5, "second-" * 5
+    save_secret(home, first)
+
+    lost = terminal.run("secrets", "rotate", code=1, LABELDOCK_SECRET_KEY=second)
+    said = terminal.run("secrets", "rotate", LABELDOCK_SECRET_KEY=f"{second},{first}")
+    again = terminal.ask("secrets", "rotate", LABELDOCK_SECRET_KEY=second)
+
+    assert "1 cannot be read" in lost.stderr
+    assert "newest key: 1 of storages, 0 of webhooks." in said.stdout
+    assert set(again.values()) == {0}
+    alone = terminal.ask("doctor", LABELDOCK_SECRET_KEY=second)
+    assert levels(alone)["stored secrets"] == "ok"
 
 
 def test_a_key_file_that_is_gone_is_missed(home, folder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.system.terminal import Terminal
@@ -82,7 +84,8 @@ def test_an_unknown_provider_is_refused(add):
     said = add("--path", "/x", provider="floppy")
 
     assert "no provider 'floppy'; available: " in said
-    assert "pip install labeldock-floppy" in said
+    assert "Install the package that brings it" in said
+    assert "pip install" not in said
 
 
 def test_an_unknown_option_is_named_with_those_that_are_known(add, folder):
@@ -137,6 +140,34 @@ def test_a_weak_password_and_a_wrong_address_are_told_together(terminal):
     assert "email: Not an e-mail address. Give name@host." in said
     assert "password: Too short. Use at least 8 characters." in said
     assert "short" not in said.replace("Too short", "")
+
+
+def test_an_address_that_is_taken_is_wrong_input(terminal):
+    words = ("user", "create", "--email", "twice@example.org", "--password")
+    terminal.run(*words, "a good password")
+
+    said = terminal.refuse(*words, "another password")
+
+    assert "There is a user twice@example.org already." in said
+    assert "email: Give another address." in said
+
+
+def test_errors_are_json_for_those_who_asked_for_json(terminal):
+    gone = terminal.run("storage", "list", "-p", 99, "--json", code=2)
+    weak = terminal.run(
+        "user", "create", "--email", "no", "--password", "x", "--json", code=2
+    )
+
+    assert (gone.stdout, weak.stdout) == ("", "")
+    assert json.loads(gone.stderr)["error"] == {
+        "code": "not_found",
+        "message": "Project 99 does not exist.",
+        "field": "project",
+        "remedy": "See those that exist with: labeldock project list",
+    }
+    error = json.loads(weak.stderr)["error"]
+    assert error["code"] == "invalid_input"
+    assert [p["field"] for p in error["problems"]] == ["email", "password"]
 
 
 def test_a_setting_that_is_wrong_is_named(terminal):

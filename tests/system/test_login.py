@@ -5,11 +5,20 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlmodel import col, update
 
 from labeldock.db.secrets import Vault
+from labeldock.db.tables import User
 from labeldock.services import access
 from labeldock.web.console.login import read_target
-from labeldock.web.sessions import COOKIE, LIFETIME, build_session, read_session
+from labeldock.web.sessions import (
+    COOKIE,
+    LIFETIME,
+    Session,
+    build_session,
+    read_session,
+)
+from tests.core.concurrency import wait_until
 
 PAGE = {"Accept": "text/html"}
 OWN = {"Origin": "http://testserver"}
@@ -147,27 +156,73 @@ def test_a_token_needs_no_page(client, auth):
 VAULT = Vault(["a key for this test alone"])
 
 
+STAMP = "0123abcd"
+
+
 def test_a_session_names_its_user():
-    assert read_session(VAULT, build_session(VAULT, 7)) == 7
+    assert read_session(VAULT, build_session(VAULT, 7, STAMP)) == Session(7, STAMP)
 
 
 def test_a_session_ends_after_two_weeks():
     then = time.time() - LIFETIME
 
-    assert read_session(VAULT, build_session(VAULT, 7, then + 60)) == 7
-    assert read_session(VAULT, build_session(VAULT, 7, then - 1)) is None
+    assert read_session(VAULT, build_session(VAULT, 7, STAMP, then + 60)) is not None
+    assert read_session(VAULT, build_session(VAULT, 7, STAMP, then - 1)) is None
 
 
 def test_a_session_from_the_future_is_refused():
-    assert read_session(VAULT, build_session(VAULT, 7, time.time() + 3600)) is None
+    value = build_session(VAULT, 7, STAMP, time.time() + 3600)
+
+    assert read_session(VAULT, value) is None
 
 
 def test_a_forged_session_is_refused():
-    value = build_session(VAULT, 7)
-    other = build_session(Vault(["another key for this test"]), 7)
+    value = build_session(VAULT, 7, STAMP)
+    other = build_session(Vault(["another key for this test"]), 7, STAMP)
+    restamped = value.replace(STAMP, "ffff", 1)
 
-    for forged in (value.replace("7.", "1.", 1), other, value[:-1], "", "..", "é.ü"):
+    for forged in (
+        value.replace("7.", "1.", 1), restamped, other, value[:-1], "", "..", "é.ü",
+    ):  # fmt: skip
         assert read_session(VAULT, forged) is None
+
+
+def change_password(app, owner):
+    access.change_password(app, owner.email, "another password")
+
+
+def deactivate(app, owner):
+    with app.database.write() as session:
+        session.execute(
+            update(User).where(col(User.email) == owner.email).values(is_active=False)
+        )
+
+
+def log_out_elsewhere(app, owner):
+    access.end_sessions(app, access.find_user(app, owner.email).user_id)
+
+
+@pytest.mark.parametrize("end", [change_password, deactivate, log_out_elsewhere])
+def test_a_session_is_ended_by(client, app, log_in, owner, end):
+    log_in()
+    assert client.get("/api/projects").status_code == 200
+    end(app, owner)
+
+    # Who asked a moment ago is remembered for a second, and no longer.
+    wait_until(lambda: client.get("/api/projects").status_code == 401, 10)
+
+
+def test_a_copied_cookie_is_worth_nothing_after_the_log_out(client, log_in):
+    log_in()
+    copy = client.cookies[COOKIE]
+    client.post("/user/logout/", headers=OWN)
+    assert COOKIE not in client.cookies
+
+    client.cookies[COOKIE] = copy
+    wait_until(lambda: client.get("/api/projects").status_code == 401, 10)
+    client.cookies.clear()
+    log_in()
+    assert client.get("/api/projects").status_code == 200
 
 
 def test_the_form_says_how_to_make_the_first_user(client, app, monkeypatch):

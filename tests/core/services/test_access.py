@@ -153,3 +153,10 @@ def test_an_administrator_may_do_everything_in_every_project(sqlite_place, peopl
 
     assert access.find_operator(app) == people.admin
     assert projects.get_project(app, people.admin, sqlite_place.project).title
+
+
+def test_a_weak_new_password_is_told_as_one(sqlite_app, owner):
+    with pytest.raises(InvalidInput, match="This password cannot be used") as caught:
+        access.change_password(sqlite_app, owner.email, "short")
+
+    assert [problem.field for problem in caught.value.problems] == ["password"]

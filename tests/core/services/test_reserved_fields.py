@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from labeldock.contract import RESERVED_FIELDS, Purpose
+from labeldock.services.storage_changes import SHOWN_FIELDS
 from labeldock.services.storage_fields import FIELD_MODELS
-from labeldock.services.storages import SHOWN_FIELDS, StorageView
+from labeldock.services.storages import StorageView
 from labeldock.web.api.storage_shape import shape_storage
 
 

@@ -18,6 +18,7 @@ from labeldock.cli.new_provider import create_provider
 from labeldock.cli.plugins import list_plugins
 from labeldock.cli.projects import project_commands
 from labeldock.cli.runs import run_commands
+from labeldock.cli.secrets import secret_commands
 from labeldock.cli.serving import serve, work
 from labeldock.cli.storages import storage_commands
 from labeldock.cli.users import token_commands, user_commands
@@ -63,6 +64,7 @@ def build_application() -> typer.Typer:
     application.add_typer(storage_commands, name="storage")
     application.add_typer(run_commands, name="run")
     application.add_typer(webhook_commands, name="webhook")
+    application.add_typer(secret_commands, name="secrets")
     application.command("apply")(apply_file)
     application.command("export")(export)
     application.command("plugins")(list_plugins)

@@ -223,7 +223,7 @@ def _check_stored_secrets(settings: Settings, database: Database) -> Iterator[Fi
         yield _fail("stored secrets", message, f"{remedy}them again.")
     elif vault and (earlier := _count_earlier(vault, counts)):
         message = f"{earlier} of {total} need an earlier key of LABELDOCK_SECRET_KEY."
-        remedy = "Keep that key until each storage and webhook has been saved again."
+        remedy = "Run: labeldock secrets rotate. Then that key can go."
         yield _warn("stored secrets", message, remedy)
     elif total:
         yield _ok("stored secrets", f"{total}, readable")

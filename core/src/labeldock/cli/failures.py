@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
 from labeldock.cli.showing import clean_text
 
+if TYPE_CHECKING:
+    from labeldock.contract.errors import LabeldockError
+
 USAGE = 2
 FAILURE = 1
 INTERRUPTED = 130
+_SEE_PROJECTS = "See those that exist with: labeldock project list"
 
 
 def report_failure(error: Exception) -> int:
@@ -22,19 +29,53 @@ def report_failure(error: Exception) -> int:
     # Late: nobody who only asks for help waits for the contract.
     from labeldock.contract.errors import LabeldockError
 
-    if isinstance(error, LabeldockError):
-        _print_lines(_describe(error))
-        return _choose_code(error)
+    is_ours = isinstance(error, LabeldockError)
+    if wants_json():
+        typer.echo(json.dumps({"error": _shape(error)}, ensure_ascii=False), err=True)
+    else:
+        _print_lines(_describe(error) if is_ours else [*_explain_foreign(error)])
+    return _choose_code(error) if is_ours else FAILURE
+
+
+def wants_json() -> bool:
+    """Whether the command was asked for JSON, so that its errors are JSON too."""
+    return "--json" in sys.argv
+
+
+def _shape(error: Exception) -> dict[str, object]:
+    """An error as scripts read it; each problem of several is told beside them."""
+    from labeldock.contract.errors import InvalidInput, LabeldockError
+
+    if not isinstance(error, LabeldockError):
+        message, *remedy = _explain_foreign(error)
+        told = remedy[0] if remedy else None
+        return {"code": "error", "message": message, "field": None, "remedy": told}
+    problems = error.problems if isinstance(error, InvalidInput) else ()
+    own_remedy = _find_remedy(error)
+    first = problems[0] if len(problems) == 1 else error
+    shaped: dict[str, object] = {
+        "code": error.code,
+        "message": error.message,
+        "field": error.field or first.field,
+        "remedy": own_remedy or first.remedy,
+    }
+    if problems:
+        shaped["problems"] = [problem._asdict() for problem in problems]
+    return shaped
+
+
+def _explain_foreign(error: Exception) -> Iterator[str]:
+    """What happened, and what to do about it if that is known."""
     if _is_database_failure(error):
-        _print_lines(["The database cannot be used.", "labeldock doctor says why."])
+        yield "The database cannot be used."
+        yield "labeldock doctor says why."
     elif isinstance(error, OSError):
-        _print_lines([_describe_system_error(error)])
+        yield _describe_system_error(error)
     else:
         from labeldock.host.loading import explain
 
-        remedy = "Please report it, with the traceback that LABELDOCK_DEBUG=1 shows."
-        _print_lines([f"Something unexpected happened: {explain(error)}.", remedy])
-    return FAILURE
+        yield f"Something unexpected happened: {explain(error)}."
+        yield "Please report it, with the traceback that LABELDOCK_DEBUG=1 shows."
 
 
 def _wants_traceback() -> bool:
@@ -61,8 +102,17 @@ def _describe(error: Exception) -> list[str]:
         # Some messages hold the problems already, for logs that have one line.
         message = error.message.removesuffix(f": {render_problems(problems)}")
         return [message, *(join_text(p.field, p.message, p.remedy) for p in problems)]
-    details = join_text(error.field, error.remedy)
-    return [error.message, details] if error.remedy else [_place(error)]
+    remedy = _find_remedy(error)
+    details = join_text(error.field, remedy)
+    return [error.message, details] if remedy else [_place(error)]
+
+
+def _find_remedy(error: LabeldockError) -> str | None:
+    """The error's own, or the command that helps; clients of the API have no use."""
+    from labeldock.contract.errors import NotFound
+
+    is_missing = isinstance(error, NotFound) and error.field == "project"
+    return error.remedy or (_SEE_PROJECTS if is_missing else None)
 
 
 def _place(error: Exception) -> str:

@@ -39,11 +39,17 @@ def create_user(
     as_json: AsJson = False,
 ) -> None:
     """Create a user."""
+    from labeldock.contract.errors import Conflict, InvalidInput
     from labeldock.services import access
 
     chosen = password if password is not None else _ask_password()
     with open_application() as app:
-        user = access.create_user(app, email, chosen, is_admin=admin)
+        try:
+            user = access.create_user(app, email, chosen, is_admin=admin)
+        except Conflict as error:  # here, an address that is taken is wrong input
+            raise InvalidInput(
+                error.message, field=error.field, remedy=error.remedy
+            ) from None
     if as_json:
         shown = {"id": user.user_id, "email": user.email, "is_admin": user.is_admin}
         print_json(shown)

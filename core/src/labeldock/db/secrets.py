@@ -42,15 +42,18 @@ class Vault:
     """Encrypts the secret fields of storages, and derives keys for other uses."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Take the master keys, newest first; at least one."""
+        """Take the master keys, newest first; at least one.
+
+        `newest` is the id of the key that values are written with.
+        """
         self._ciphers = {_key_id(key): AESGCM(_derive(key, b"at rest")) for key in keys}
-        self._newest = _key_id(keys[0])
+        self.newest = _key_id(keys[0])
         self._master = keys[0]
         self._derived: dict[str, bytes] = {}
 
     def encrypt(self, value: str, *, storage_id: int, field: str) -> EncryptedValue:
         """Encrypt one secret field of one storage."""
-        return self.seal(value, owner=_name_owner(storage_id, field))
+        return self.seal(value, owner=name_field(storage_id, field))
 
     def decrypt(self, value: EncryptedValue, *, storage_id: int, field: str) -> str:
         """Open what `encrypt` made for the same storage and field.
@@ -59,7 +62,7 @@ class Vault:
             ConfigurationError: the key is not among the master keys, or the value was
                 changed or moved.
         """
-        opened = self._open(value, _name_owner(storage_id, field))
+        opened = self._open(value, name_field(storage_id, field))
         if opened is not None:
             return opened
         raise ConfigurationError(
@@ -72,9 +75,9 @@ class Vault:
     def seal(self, value: str, *, owner: str) -> EncryptedValue:
         """Encrypt a secret of whatever `owner` names; it opens for that name alone."""
         nonce = os.urandom(_NONCE_BYTES)
-        cipher = self._ciphers[self._newest]
+        cipher = self._ciphers[self.newest]
         sealed = cipher.encrypt(nonce, value.encode(), owner.encode())
-        return EncryptedValue(self._newest, nonce + sealed)
+        return EncryptedValue(self.newest, nonce + sealed)
 
     def unseal(self, value: EncryptedValue, *, owner: str) -> str:
         """Open what `seal` made for the same owner.
@@ -107,7 +110,7 @@ class Vault:
 
     def is_current(self, value: EncryptedValue) -> bool:
         """Whether it was encrypted with the newest key."""
-        return value.key_id == self._newest
+        return value.key_id == self.newest
 
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes for another purpose: signed URLs, sessions, fingerprints."""
@@ -172,5 +175,6 @@ def _key_id(key: str) -> str:
     return hmac.new(_derive(key, b"key id"), b"id", hashlib.sha256).hexdigest()[:16]
 
 
-def _name_owner(storage_id: int, field: str) -> str:
+def name_field(storage_id: int, field: str) -> str:
+    """What a secret field of a storage is bound to, as the owner of its value."""
     return f"storage:{storage_id}:{field}"

@@ -102,6 +102,7 @@ class User(SQLModel, table=True):
     last_name: str = ""
     is_admin: bool = False
     is_active: bool = True
+    session_epoch: int = 0
     created_at: datetime = _time(now=True)
     last_activity: datetime | None = _time()
 

@@ -17,7 +17,6 @@ from labeldock.contract import (
 )
 from labeldock.host.assembly import Assembly
 from labeldock.host.binding import BoundProvider
-from labeldock.host.description import NAME
 from labeldock.host.discovery import Choice, EntryPointSource, list_installed
 from labeldock.host.egress import EgressPolicy, EndpointGate
 from labeldock.host.entries import CatalogEntry, PluginStatus
@@ -112,11 +111,12 @@ class Catalog:
 
     def _build_unknown(self, name: str) -> UnknownProvider:
         available = ", ".join(each.info.name for each in self.providers) or "none"
-        is_plausible = NAME.fullmatch(name) is not None
         return UnknownProvider(
             f"there is no provider {name[:40]!r}; available: {available}",
             field="type",
-            remedy=f"pip install labeldock-{name}" if is_plausible else None,
+            # Not a command with the name in it: anybody can publish under any name.
+            remedy="Install the package that brings it; `labeldock plugins` lists what "
+            "is there.",
         )
 
 

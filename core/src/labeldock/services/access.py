@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -27,7 +29,10 @@ from labeldock.db.tables import Membership, Project, Token, User, utc_now
 from labeldock.services.context import AppContext
 
 _HASHER: Final = PasswordHasher()  # argon2id with the RFC 9106 low-memory parameters
+# Each takes 64 MiB and a processor; more at once would only be slower.
+_FEW_AT_ONCE: Final = threading.BoundedSemaphore(4)
 _TOKEN_BYTES: Final = 20  # 40 hex digits, the length that clients know
+_STAMP_DIGITS: Final = 32  # 128 bits
 _ACTIVITY_STEP: Final = timedelta(minutes=1)
 
 
@@ -66,6 +71,14 @@ class Principal:
     is_admin: bool = False
     first_name: str = ""
     last_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody who gave the right password, and the stamp of sessions from now on."""
+
+    principal: Principal
+    stamp: str
 
 
 def require(
@@ -117,18 +130,23 @@ def create_user(
             session.flush()
             return _principal(user)
     except IntegrityError:  # the address is unique
-        raise Conflict(f"There is a user {address} already.", field="email") from None
+        raise Conflict(
+            f"There is a user {address} already.",
+            field="email",
+            remedy="Give another address.",
+        ) from None
 
 
 def change_password(app: AppContext, email: str, password: str) -> Principal:
-    """Give an active user another password.
+    """Give an active user another password, which ends their sessions.
 
     Raises:
         InvalidInput: the password cannot be used.
         NotFound: nobody has this address.
     """
     principal = find_user(app, email)
-    _check_login(principal.email, password)
+    if problems := _check_password(password):
+        raise InvalidInput("This password cannot be used.", problems=problems)
     hashed = _HASHER.hash(password)
     with app.database.write() as session:
         user = session.get_one(User, principal.user_id)
@@ -141,12 +159,16 @@ def _check_login(address: str, password: str) -> None:
     local, _, domain = address.partition("@")
     if not local or not domain or any(c.isspace() or c == "\0" for c in address):
         problems.append(Problem("email", "Not an e-mail address.", "Give name@host."))
-    if len(password) < 8:
-        problems.append(
-            Problem("password", "Too short.", "Use at least 8 characters.", "too_short")
-        )
+    problems += _check_password(password)
     if problems:
         raise InvalidInput("This user cannot be created.", problems=problems)
+
+
+def _check_password(password: str) -> list[Problem]:
+    if len(password) >= 8:
+        return []
+    remedy = "Use at least 8 characters."
+    return [Problem("password", "Too short.", remedy, "too_short")]
 
 
 def count_users(app: AppContext) -> int:
@@ -192,7 +214,7 @@ def find_operator(app: AppContext) -> Principal:
 
 
 def load_user(app: AppContext, user_id: int) -> Principal:
-    """An active user by number, as a session cookie names them.
+    """An active user by number, as a token that is signed names them.
 
     Raises:
         NotAuthenticated: there is none.
@@ -204,8 +226,48 @@ def load_user(app: AppContext, user_id: int) -> Principal:
         return _principal(user)
 
 
+def load_session(app: AppContext, user_id: int, stamp: str) -> Principal:
+    """An active user, as a session names them that was not ended since.
+
+    Raises:
+        NotAuthenticated: there is none, or they logged out or changed their password.
+    """
+    with app.database.read() as session:
+        user = session.get(User, user_id)
+        is_valid = user is not None and user.is_active
+        if user is None or not is_valid or _stamp(app, user) != stamp:
+            raise NotAuthenticated("Authentication credentials were not provided.")
+        return _principal(user)
+
+
+def end_sessions(app: AppContext, user_id: int) -> None:
+    """Log somebody out of all browsers; their tokens stay valid."""
+    with app.database.write() as session:
+        session.execute(
+            update(User)
+            .where(col(User.id) == user_id)
+            .values(session_epoch=col(User.session_epoch) + 1)
+        )
+
+
+def _stamp(app: AppContext, user: User) -> str:
+    """What a session has to know: it changes with the password, and with a log-out."""
+    text = f"{user.id}:{user.session_epoch}:{user.password_hash}"
+    key = app.vault.derive_key("session stamp")
+    return hmac.digest(key, text.encode(), hashlib.sha256).hex()[:_STAMP_DIGITS]
+
+
 def log_in(app: AppContext, email: str, password: str) -> Principal:
     """Check a login; takes as long for an unknown address as for a wrong password.
+
+    Raises:
+        NotAuthenticated: address and password do not belong together.
+    """
+    return open_session(app, email, password).principal
+
+
+def open_session(app: AppContext, email: str, password: str) -> Login:
+    """Check a login, as `log_in` does, for a session of a browser.
 
     Raises:
         NotAuthenticated: address and password do not belong together.
@@ -215,12 +277,13 @@ def log_in(app: AppContext, email: str, password: str) -> Principal:
         user = session.exec(query).first()
         hashed = user.password_hash if user else _dummy_hash()
     try:
-        _HASHER.verify(hashed, password)
+        with _FEW_AT_ONCE:
+            _HASHER.verify(hashed, password)
     except (VerifyMismatchError, InvalidHashError):
         user = None
     if user is None:
         raise NotAuthenticated("The e-mail address or the password is wrong.")
-    return _principal(user)
+    return Login(_principal(user), _stamp(app, user))
 
 
 @cache

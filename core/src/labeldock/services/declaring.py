@@ -15,9 +15,10 @@ from labeldock.services import access, storages
 from labeldock.services.access import Permission, Principal
 from labeldock.services.connections import load_secrets, split_secrets
 from labeldock.services.context import AppContext
+from labeldock.services.storage_changes import SHOWN_FIELDS
 from labeldock.services.storage_checks import refuse_empty_secrets, validate_draft
 from labeldock.services.storage_fields import StorageDraft
-from labeldock.services.storages import SHOWN_FIELDS, StorageView
+from labeldock.services.storages import StorageView
 
 
 class Step(StrEnum):

@@ -24,26 +24,30 @@ from labeldock.contract.values import (
     Purpose,
     ValidationReport,
 )
-from labeldock.db.tables import ACTIVE_RUN_STATES, Run, Storage, utc_now
-from labeldock.host.references import select_model
+from labeldock.db.tables import ACTIVE_RUN_STATES, Run, Storage
 from labeldock.services import access, leases, part_rows, parts, runs, scheduling
 from labeldock.services.access import Permission, Principal
 from labeldock.services.connections import (
     build_connection,
     list_secrets,
-    load_secrets,
     open_connection,
-    read_settings,
     save_secrets,
     split_secrets,
 )
 from labeldock.services.context import AppContext
 from labeldock.services.events import requests as event_runs
 from labeldock.services.exporting.deliveries import Deliveries, count_deliveries
-from labeldock.services.exporting.plans import PACE_FIELDS, SHAPING_FIELDS
 from labeldock.services.exporting.reshaping import read_shape, reshape
 from labeldock.services.importing.retrying import forget_failures
 from labeldock.services.runs import RunView
+from labeldock.services.storage_changes import (
+    SHOWN_FIELDS,
+    Change,
+    changed_by_others,
+    is_reconnected,
+    read_stored,
+    refuse_other_address,
+)
 from labeldock.services.storage_checks import (
     ask_connection,
     check_connection,
@@ -88,28 +92,7 @@ class StorageView:
 STATUS_OF: Final = {"cancelled": "failed", "lost": "queued"}
 """Runs have two states more than storages, whose clients do not know them."""
 
-_FIELDS: Final = (
-    "title",
-    "description",
-    "prefix",
-    "literal_prefix",
-    "synchronizable",
-    "schedule",
-    "regex_filter",
-    "use_blob_urls",
-)
-_IMPORT_FIELDS: Final = (
-    *_FIELDS, "recursive_scan", "on_change", "presign", "presign_ttl",
-)  # fmt: skip
-_EXPORT_FIELDS: Final = (*_FIELDS, "can_delete_objects", *SHAPING_FIELDS, *PACE_FIELDS)
-_DISPLAYED: Final = frozenset(
-    {"title", "description", "synchronizable", "schedule", "presign", "presign_ttl"}
-    | {"can_delete_objects", "on_change", *SHAPING_FIELDS, *PACE_FIELDS}
-)
-SHOWN_FIELDS: Final[Mapping[Purpose, tuple[str, ...]]] = {
-    Purpose.IMPORT: _IMPORT_FIELDS,
-    Purpose.EXPORT: _EXPORT_FIELDS,
-}
+_ATTEMPTS: Final = 10  # each is lost to somebody else's change, which was saved
 
 
 # Connecting
@@ -170,49 +153,75 @@ def update_storage(
     """Change what is given; secrets that are left out are kept.
 
     Raises:
-        InvalidInput: a value is wrong (an empty secret too), or the check fails;
-            nothing was changed.
+        InvalidInput: a value is wrong (an empty secret too), the check fails, or an
+            address changes and a secret is left out; nothing was changed.
+        Conflict: others changed it each time that this change was about to be saved.
     """
-    with app.database.read() as session:
-        storage = _load(session, principal, storage_id, purpose, Permission.MANAGE)
-        current = _current_values(app, session, storage, changes)
-        project_id, provider = storage.project_id, storage.provider
-    refuse_empty_secrets(app, provider, purpose, changes)
-    draft = StorageDraft(project_id, purpose, provider, {**current, **changes})
-    fields, options, bound = validate_draft(app, draft)
-    if _is_reconnected(current, changes):
-        check_connection(
-            build_connection(app, storage_id, bound, purpose, options), fields
-        )
-    plain, secrets = split_secrets(options)
-    with app.database.write() as session:
-        _lock(session, storage_id)
-        storage = _load(session, principal, storage_id, purpose, Permission.MANAGE)
-        if storage.use_blob_urls != fields["use_blob_urls"]:
-            forget_failures(session, storage_id)
-        before, shape = scheduling.find_schedule(storage), read_shape(storage)
-        for name, value in fields.items():
-            setattr(storage, name, value)
-        scheduling.plan_next_run(session, storage, before=before)
-        storage.settings = plain
-        storage.settings_version = bound.info.settings_version
-        storage.base_uri = options.base_uri()
-        storage.updated_at = utc_now()
-        save_secrets(app, session, storage_id, secrets)
-        session.flush()
-        run = reshape(session, storage, shape)
-        session.flush()
-        view = _view(app, session, storage)
+    for _ in range(_ATTEMPTS):
+        change = _prepare_change(app, principal, storage_id, purpose, changes)
+        changed = _save_change(app, principal, change)
+        if changed is not None:
+            break
+    else:
+        raise changed_by_others(storage_id)
+    view, run = changed
     if run is not None and view.run is not None:
         app.bell.ring_run(view.run.id, view.run.kind)
     _announce(app, view, "updated")
     return view
 
 
-def _is_reconnected(current: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
-    """Whether a change is about what is looked at, so that it has to be checked."""
-    changed = {name for name, value in changes.items() if current.get(name) != value}
-    return not changed <= _DISPLAYED
+def _prepare_change(
+    app: AppContext,
+    principal: Principal,
+    storage_id: int,
+    purpose: Purpose,
+    changes: Mapping[str, Any],
+) -> Change:
+    with app.database.read() as session:
+        storage = _load(session, principal, storage_id, purpose, Permission.MANAGE)
+        stored = read_stored(app, session, storage, changes)
+        project_id, provider = storage.project_id, storage.provider
+    refuse_empty_secrets(app, provider, purpose, changes)
+    values = {**stored.values, **changes}
+    draft = StorageDraft(project_id, purpose, provider, values)
+    fields, options, bound = validate_draft(app, draft)
+    refuse_other_address(stored, options)
+    if is_reconnected(stored.values, changes):
+        check_connection(
+            build_connection(app, storage_id, bound, purpose, options), fields
+        )
+    return Change(storage_id, purpose, stored.updated_at, fields, options, bound)
+
+
+def _save_change(
+    app: AppContext, principal: Principal, change: Change
+) -> tuple[StorageView, Run | None] | None:
+    """Write a change, unless the storage is not what the change was made from."""
+    fields = change.fields
+    plain, secrets = split_secrets(change.options)
+    with app.database.write() as session:
+        _lock(session, change.storage_id)
+        storage = _load(
+            session, principal, change.storage_id, change.purpose, Permission.MANAGE
+        )
+        if storage.updated_at != change.seen_at:
+            return None
+        if storage.use_blob_urls != fields["use_blob_urls"]:
+            forget_failures(session, storage.id)
+        before, shape = scheduling.find_schedule(storage), read_shape(storage)
+        for name, value in fields.items():
+            setattr(storage, name, value)
+        scheduling.plan_next_run(session, storage, before=before)
+        storage.settings = plain
+        storage.settings_version = change.bound.info.settings_version
+        storage.base_uri = change.options.base_uri()
+        storage.updated_at = change.saved_at
+        save_secrets(app, session, storage.id, secrets)
+        session.flush()
+        run = reshape(session, storage, shape)
+        session.flush()
+        return _view(app, session, storage), run
 
 
 def _lock(session: Session, storage_id: int) -> None:
@@ -249,10 +258,11 @@ def complete_draft(
     """A draft with the values that it leaves out, from the storage that it is about.
 
     Raises:
-        InvalidInput: the storage is of another provider.
+        InvalidInput: the storage is of another provider, or an address changes and a
+            secret is left out.
         NotFound, NotAllowed: as they say.
     """
-    values = dict(draft.values)
+    values, stored = dict(draft.values), None
     with app.database.read() as session:
         access.require(session, principal, draft.project_id, Permission.MANAGE)
         if storage_id is not None:
@@ -264,8 +274,13 @@ def complete_draft(
                     f"Storage {storage_id} is of the provider {storage.provider}.",
                     field="type",
                 )
-            values = {**_current_values(app, session, storage, values), **values}
-    return StorageDraft(draft.project_id, draft.purpose, draft.provider, values)
+            stored = read_stored(app, session, storage, values)
+            values = {**stored.values, **values}
+    complete = StorageDraft(draft.project_id, draft.purpose, draft.provider, values)
+    if stored is not None:
+        _, options, _ = validate_draft(app, complete)
+        refuse_other_address(stored, options)
+    return complete
 
 
 def _authorize(
@@ -273,19 +288,6 @@ def _authorize(
 ) -> None:
     with app.database.read() as session:
         access.require(session, principal, project_id, permission)
-
-
-def _current_values(
-    app: AppContext, session: Session, storage: Storage, changes: Mapping[str, Any]
-) -> dict[str, Any]:
-    bound = app.catalog.provider(storage.provider)
-    settings = read_settings(bound, storage)
-    fields = {f: getattr(storage, f) for f in SHOWN_FIELDS[Purpose(storage.purpose)]}
-    known = select_model(bound, Purpose(storage.purpose)).model_fields
-    kept = {k: v for k, v in settings.items() if k in known}
-    # A secret that is entered again need not be readable.
-    secrets = load_secrets(app, session, storage.id, without=changes)
-    return {**fields, **kept, **{k: v for k, v in secrets.items() if k in known}}
 
 
 # Showing

@@ -14,7 +14,7 @@ def build_bytes(size: int) -> bytes:
     return b"".join(lines)[:size]
 
 
-def assert_same_bytes(found: bytes, expected: bytes) -> None:
+def assert_same_bytes(found: bytes | None, expected: bytes) -> None:
     """Assert that they are equal, and else say briefly where they part.
 
     A plain comparison of large contents keeps pytest busy for minutes, looking for a
@@ -23,6 +23,7 @@ def assert_same_bytes(found: bytes, expected: bytes) -> None:
     Raises:
         AssertionError: they are not.
     """
+    assert found is not None, "there is nothing"
     if found == expected:
         return
     pairs = enumerate(zip(found, expected, strict=False))

@@ -75,14 +75,15 @@ async def identify(request: Request) -> Principal:
         load = partial(personal_tokens.authenticate, context.app, token)
         return await context.callers.find(f"token {token}", load)
     cookie = request.cookies.get(sessions.COOKIE, "")
-    user_id = sessions.read_session(context.app.vault, cookie)
-    if user_id is None:
+    session = sessions.read_session(context.app.vault, cookie)
+    if session is None:
         raise NotAuthenticated("Authentication credentials were not provided.")
     if request.method not in _SAFE_METHODS:
         ensure_own_page(request)
     context.uses_cookie = True
-    load = partial(access.load_user, context.app, user_id)
-    return await context.callers.find(f"user {user_id}", load)
+    user_id, stamp = session.user_id, session.stamp
+    load = partial(access.load_session, context.app, user_id, stamp)
+    return await context.callers.find(f"user {user_id} {stamp}", load)
 
 
 def read_token(request: Request) -> str | None:

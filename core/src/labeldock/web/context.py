@@ -11,6 +11,7 @@ from labeldock.contract.errors import NotAuthenticated
 from labeldock.services.access import Principal
 from labeldock.services.context import AppContext
 from labeldock.web.callers import CallerCache
+from labeldock.web.login_limits import LoginLimits
 
 _KEY: Final = "labeldock"
 
@@ -21,6 +22,7 @@ class RequestContext:
 
     app: AppContext
     callers: CallerCache
+    login_limits: LoginLimits
     correlation_id: str
     user: Principal | None = None
     uses_cookie: bool = False

@@ -15,6 +15,7 @@ from labeldock import telemetry
 from labeldock.services.context import AppContext
 from labeldock.web.callers import CallerCache
 from labeldock.web.context import RequestContext, set_context
+from labeldock.web.login_limits import LoginLimits
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 CORRELATION_HEADER: Final = "X-Correlation-Id"
@@ -31,6 +32,7 @@ class ContextMiddleware:
         self._app = app
         self._parts = parts
         self._callers = CallerCache()
+        self._logins = LoginLimits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -40,7 +42,9 @@ class ContextMiddleware:
         given = Headers(scope=scope).get(CORRELATION_HEADER, "")
         is_usable = _CORRELATION_ID.fullmatch(given)
         with telemetry.correlate(given if is_usable else None) as correlation_id:
-            context = RequestContext(self._parts, self._callers, correlation_id)
+            context = RequestContext(
+                self._parts, self._callers, self._logins, correlation_id
+            )
             set_context(HTTPConnection(scope), context)
             headers = encode_headers({CORRELATION_HEADER: correlation_id})
             await self._app(scope, receive, _add_headers(send, headers))

@@ -1,5 +1,6 @@
-"""The session cookie: who logged in and when, signed, so that nothing is stored.
+"""The session cookie: who logged in and when, signed, so that no session is stored.
 
+It carries a stamp that changes when its user logs out or changes the password.
 The key is derived from the installation's master key; rotating that ends all sessions.
 """
 
@@ -9,13 +10,14 @@ import base64
 import hashlib
 import hmac
 import time
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from labeldock.db.secrets import Vault
-from labeldock.services.access import Principal
+from labeldock.services.access import Login
 from labeldock.web.context import context_of
 
 COOKIE: Final = "labeldock_session"
@@ -23,21 +25,33 @@ LIFETIME: Final = 14 * 24 * 3600  # seconds
 _CLOCK_SKEW: Final = 300  # seconds that two web processes may differ
 
 
-def build_session(vault: Vault, user_id: int, now: float | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Whom a cookie names, and the stamp by which it is known whether it was ended."""
+
+    user_id: int
+    stamp: str
+
+
+def build_session(
+    vault: Vault, user_id: int, stamp: str, now: float | None = None
+) -> str:
     """The cookie's value for a user who just logged in."""
     issued = int(time.time() if now is None else now)
-    payload = f"{user_id}.{issued}"
+    payload = f"{user_id}.{issued}.{stamp}"
     return f"{payload}.{_sign(vault, payload)}"
 
 
-def read_session(vault: Vault, value: str, now: float | None = None) -> int | None:
+def read_session(vault: Vault, value: str, now: float | None = None) -> Session | None:
     """Whose session it is; None if it is forged, damaged or expired."""
     payload, _, signature = value.rpartition(".")
     if not hmac.compare_digest(_sign(vault, payload).encode(), signature.encode()):
         return None
-    user_id, _, issued = payload.partition(".")
+    user_id, _, rest = payload.partition(".")
+    issued, _, stamp = rest.partition(".")
     age = (time.time() if now is None else now) - int(issued)
-    return int(user_id) if -_CLOCK_SKEW <= age < LIFETIME else None
+    is_valid = -_CLOCK_SKEW <= age < LIFETIME
+    return Session(int(user_id), stamp) if is_valid else None
 
 
 def _sign(vault: Vault, payload: str) -> str:
@@ -46,12 +60,12 @@ def _sign(vault: Vault, payload: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def start_session(request: Request, response: Response, principal: Principal) -> None:
+def start_session(request: Request, response: Response, login: Login) -> None:
     """Log a browser in."""
     vault = context_of(request).app.vault
     response.set_cookie(
         COOKIE,
-        build_session(vault, principal.user_id),
+        build_session(vault, login.principal.user_id, login.stamp),
         max_age=LIFETIME,
         httponly=True,
         samesite="lax",

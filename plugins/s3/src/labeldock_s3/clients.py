@@ -18,7 +18,7 @@ from labeldock.contract import StorageRef
 from labeldock_s3.addresses import DEFAULT_REGION, choose_addressing, find_base
 from labeldock_s3.authorities import find_path, open_authorities
 from labeldock_s3.errors import translate_errors
-from labeldock_s3.fetching import Fetcher
+from labeldock_s3.fetching import Fetcher, Sender
 from labeldock_s3.options import S3OperatorOptions, S3Options
 from labeldock_s3.sessions import Sessions, assume_role
 
@@ -73,6 +73,11 @@ class S3Client:
     def fetcher(self) -> Fetcher:
         """Reads objects with fewer steps than boto3 takes."""
         return Fetcher(self.api, self.credentials, self.operator.max_attempts)
+
+    @cached_property
+    def sender(self) -> Sender:
+        """Writes small objects with fewer steps than boto3 takes."""
+        return Sender(self.api, self.credentials, self.operator.max_attempts)
 
     @cached_property
     def base_address(self) -> str:

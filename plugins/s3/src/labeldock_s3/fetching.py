@@ -1,60 +1,22 @@
-"""The GET of an object, sent without what boto3 does around each request.
-
-For each object anew boto3 validates the parameters, resolves the endpoint, renders its
-user agent, and parses the answer by the description of the service, which takes most
-of the time of a small one. What it sent for an earlier object is remembered, and the
-next is asked for alike. Whatever comes back that is not the object is left to boto3,
-which asks again: it knows every error and every redirection.
-"""
+"""The GET of an object after the first, and the PUT of one, by a wire of their own."""
 
 from __future__ import annotations
 
-import random
-import threading
-import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from typing import Any, Final
+
+from labeldock_s3.wires import Wire
 
 _FOUND: Final = frozenset({200, 206})
-_LONGEST_PAUSE: Final = 20.0  # seconds; as boto3's standard mode of retries has it
-_ALGORITHM: Final = "AWS4-HMAC-SHA256 "
-_ELSEWISE: Final = frozenset({"x-amz-s3session-token", "x-amz-checksum-mode"})
-"""Headers of requests that are signed, or whose answers are checked, in other ways."""
-
-
-class Way(NamedTuple):
-    """How objects are asked for.
-
-    Attributes:
-        base: what precedes the quoted key in the URL.
-        agent: the user agent.
-        region: what to sign for; None to send no signature.
-    """
-
-    base: str
-    agent: str
-    region: str | None
 
 
 class Fetcher:
-    """Sends requests with the connections of a client of boto3."""
+    """Gets objects as boto3 got one."""
 
     def __init__(self, api: Any, credentials: Any, attempts: int) -> None:
-        """Watch how the client asks for objects.
-
-        Args:
-            api: a client of boto3, which has no useful type.
-            credentials: of botocore; None for anonymous.
-            attempts: how often to try where no answer comes.
-        """
-        self._session = api._endpoint.http_session  # noqa: SLF001  there is no public one
-        self._credentials = credentials
-        self._attempts = attempts
-        self._way: Way | None = None
-        self._asked = threading.local()
-        api.meta.events.register("before-send.s3.GetObject", self._learn)
+        """As for a wire."""
+        self._wire = Wire(api, credentials, attempts, "GetObject", "GET")
 
     def fetch(self, key: str, headers: Mapping[str, str]) -> dict[str, Any] | None:
         """What boto3's `get_object` would answer; None if that is to be asked.
@@ -62,70 +24,40 @@ class Fetcher:
         Raises:
             BotoCoreError: no answer came.
         """
-        way = self._way
-        self._asked.key = key
-        if way is None:
+        response = self._wire.send(key, headers)
+        if response is None:
             return None
-        response = self._send(way, key, headers)
         if response.status_code in _FOUND and "content-length" in response.headers:
             return _build_answer(response)
-        self._way = None  # until boto3 has found its own
-        _drop(response)
+        self._wire.drop(response)
         return None
 
-    def _learn(self, request: Any, **_: Any) -> None:
-        """Remember what boto3 is about to send; it goes on with that."""
-        self._way = _read_way(request, getattr(self._asked, "key", ""))
 
-    def _send(self, way: Way, key: str, headers: Mapping[str, str]) -> Any:
-        from botocore.exceptions import (  # noqa: PLC0415  the SDK, on first use
-            ConnectionError as NotConnected,
-        )
-        from botocore.exceptions import HTTPClientError  # noqa: PLC0415
+class Sender:
+    """Puts small objects as boto3 put one."""
 
-        for attempt in range(self._attempts):
-            if attempt:
-                pause = min(_LONGEST_PAUSE, random.random() * 2**attempt)  # noqa: S311
-                time.sleep(pause)
-            try:
-                return self._session.send(self._build_request(way, key, headers))
-            except (NotConnected, HTTPClientError):
-                if attempt + 1 == self._attempts:
-                    raise
-        raise AssertionError("there is at least one attempt")
+    def __init__(self, api: Any, credentials: Any, attempts: int) -> None:
+        """As for a wire."""
+        self._wire = Wire(api, credentials, attempts, "PutObject", "PUT")
 
-    def _build_request(self, way: Way, key: str, headers: Mapping[str, str]) -> Any:
-        from botocore.auth import S3SigV4Auth  # noqa: PLC0415  the SDK, on first use
-        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    def send(
+        self, key: str, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, Any] | None:
+        """What boto3's `put_object` would answer; None if that is to be asked.
 
-        request: Any = AWSRequest(
-            method="GET",
-            url=way.base + _quote_key(key),
-            headers={"User-Agent": way.agent, **headers},
-            stream_output=True,
-        )
-        if way.region is not None:
-            frozen = self._credentials.get_frozen_credentials()
-            S3SigV4Auth(frozen, "s3", way.region).add_auth(request)
-        return request.prepare()
+        Where it gives None, boto3 may write the object again.
 
-
-def _read_way(request: Any, key: str) -> Way | None:
-    """What a request of boto3 for a key tells; None if its like cannot be made here."""
-    headers = {name.lower(): _as_text(value) for name, value in request.headers.items()}
-    base = request.url.removesuffix(_quote_key(key))
-    if not key or not base.endswith("/") or base == request.url:
+        Raises:
+            BotoCoreError: no answer came.
+        """
+        response = self._wire.send(key, headers, body)
+        if response is None:
+            return None
+        if 200 <= response.status_code < 300 and "etag" in response.headers:
+            found = response.headers
+            return {"ETag": found["etag"], "VersionId": found.get("x-amz-version-id")}
+        self._wire.drop(response)
         return None
-    if _ELSEWISE & headers.keys():
-        return None
-    authorization = headers.get("authorization")
-    if authorization is None:
-        return Way(base, headers.get("user-agent", ""), None)
-    if not authorization.startswith(_ALGORITHM):
-        return None
-    # AWS4-HMAC-SHA256 Credential=KEY/20261121/REGION/s3/aws4_request, ...
-    scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
-    return Way(base, headers.get("user-agent", ""), scope[-3])
 
 
 def _build_answer(response: Any) -> dict[str, Any]:
@@ -141,16 +73,3 @@ def _build_answer(response: Any) -> dict[str, Any]:
         "LastModified": parsedate_to_datetime(modified) if modified else None,
         "ContentType": headers.get("content-type"),
     }
-
-
-def _drop(response: Any) -> None:
-    """Leave an answer unread; its connection with it."""
-    response.raw.close()
-
-
-def _quote_key(key: str) -> str:
-    return quote(key, safe="/~")
-
-
-def _as_text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode("latin-1")

@@ -22,6 +22,13 @@ from labeldock_s3.keys import check_key
 PART_SIZE: Final = 8 * 1024 * 1024
 _MAX_PARTS: Final = 10_000  # docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 
+_HEADERS: Final = {
+    "IfNoneMatch": "If-None-Match",
+    "IfMatch": "If-Match",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
+
 
 def save_object(client: S3Client, request: WriteRequest) -> SavedObject:
     """Write one object; above 8 MiB by a multipart upload.
@@ -35,7 +42,8 @@ def save_object(client: S3Client, request: WriteRequest) -> SavedObject:
     with request.content.open() as stream:
         body = _read_whole(stream, request)
     with _translate_condition(request):
-        answer = client.api.put_object(
+        answer = client.sender.send(request.key, _build_headers(client, request), body)
+        answer = answer or client.api.put_object(
             Bucket=client.bucket,
             Key=request.key,
             Body=body,
@@ -44,6 +52,13 @@ def save_object(client: S3Client, request: WriteRequest) -> SavedObject:
             **_build_encryption(client),
         )
     return _build_saved(answer)
+
+
+def _build_headers(client: S3Client, request: WriteRequest) -> dict[str, str]:
+    """What boto3 makes of the arguments of `put_object`."""
+    given = _build_condition(request.condition) | _build_encryption(client)
+    named = {_HEADERS[name]: value for name, value in given.items()}
+    return {"Content-Type": request.content_type, **named}
 
 
 @contextmanager

@@ -15,9 +15,10 @@ from labeldock.contract.values import Purpose
 from labeldock.host.binding import BoundProvider
 from labeldock.host.references import select_model
 from labeldock.services import dry_runs, runs, storages
+from labeldock.services.storage_changes import SHOWN_FIELDS
 from labeldock.services.storage_checks import is_usable
 from labeldock.services.storage_fields import StorageDraft
-from labeldock.services.storages import SHOWN_FIELDS, StorageView
+from labeldock.services.storages import StorageView
 from labeldock.web.api.references import read_project_id
 from labeldock.web.api.run_shape import shape_run
 from labeldock.web.api.storage_shape import shape_storage

@@ -1,4 +1,4 @@
-"""Exports to S3 beside bare puts, what saving costs with a target, flat memory."""
+"""Exports to S3 beside bare puts, what saving costs, a bucket away, flat memory."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bench.object_server import served_objects
 from bench.quiet import silence_logs
 from bench.report import Figure, Report, Target, at_least, at_most
 from bench.servers import fresh_database, started_postgres
+from bench.service import served
 from bench.timing import alternate, measure, measure_work
 from bench.trees import temporary_folder
 from labeldock.contract.values import Purpose
@@ -38,6 +39,7 @@ ANNOTATIONS = 1000
 THREADS = 8
 LEAST_RATIO = 0.9
 MOST_MORE_TO_SAVE = 1.0  # milliseconds
+SAVES, MOST_GROWTH = 1000, 1.5
 ROUNDS = 5
 PAGE = 10_000
 BUCKET = "labels"
@@ -62,6 +64,7 @@ def run(report: Report, *, is_quick: bool) -> None:
             if server is not None:
                 with fresh_database(server) as url:
                     _compare_saving(report, "PostgreSQL", folder / "pg", url, times)
+        _compare_outage(report, folder / "outage", 3 if is_quick else ROUNDS)
         _compare_memory(report, folder, 100_000 if is_quick else 1_000_000)
 
 
@@ -194,6 +197,35 @@ def _build_saver(here: Installation) -> Callable[[], object]:
     return lambda: create_annotation(
         here.app, here.owner, 1 + next(numbers) % 200, values
     )
+
+
+def _compare_outage(report: Report, home: Path, rounds: int) -> None:
+    """Saving while a worker delivers, to a bucket that answers and to none."""
+    with opened_installation(home, roots=home) as here:
+        fill(here, 200)
+        save = _build_saver(here)
+
+        def find_p99() -> float:
+            return min(_find_percentile(save, SAVES, 0.99) for _ in range(rounds))
+
+        with served(home):
+            with served_objects() as url:
+                _connect_s3(here, url)
+                there = find_p99()
+            away = find_p99()
+    target = at_most(away / there, MOST_GROWTH, "ratio")
+    name = "save while the bucket is away, beside one that answers, 99th percentile"
+    report.add(Figure(name, away, "ms", there, target))
+
+
+def _find_percentile(act: Callable[[], object], times: int, share: float) -> float:
+    """Milliseconds within which this share of the calls is done."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        act()
+        taken.append(time.perf_counter() - start)
+    return 1000 * sorted(taken)[int(share * times)]
 
 
 # Memory

@@ -204,8 +204,10 @@ def _load_line(text: TextFile, settings: Settings, place: Place) -> Any:
         return load_json(line)
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, orjson.JSONDecodeError) else ""
-        reason = _explain(line, settings, place) or _lower(reason)
-        raise _broken(text.line, reason, place) from None
+        told = _explain(line, settings, place)
+        if told is None and "limit" in reason:  # of orjson's own, on nested values
+            raise refuse_depth(settings, place) from None
+        raise _broken(text.line, told or _lower(reason), place) from None
 
 
 def _explain(line: str, settings: Settings, place: Place) -> str | None:

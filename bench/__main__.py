@@ -18,8 +18,13 @@ BENCHES = {
     "bulk": "bench.bulk",
     "runs": "bench.runs",
     "startup": "bench.startup",
+    "memory": "bench.memory",
     "providers": "bench.providers",
     "media": "bench.media",
+    "console": "bench.console",
+    "api": "bench.api",
+    "backups": "bench.backups",
+    "restores": "bench.restores",
 }
 
 

@@ -1,4 +1,4 @@
-"""First imports, second syncs, task files, memory, each against the bare loop."""
+"""First imports, second syncs, task files, each against the bare loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import memory, partitions, resync, task_files
+from bench import partitions, peer_imports, resync, task_files
 from bench.bare import (
     copy_bare,
     import_bare,
@@ -44,7 +44,7 @@ def run(report: Report, *, is_quick: bool) -> None:
     resync.run(report, is_quick=is_quick)
     task_files.run(report, is_quick=is_quick)
     partitions.run(report, is_quick=is_quick)
-    memory.run(report, is_quick=is_quick)
+    peer_imports.run(report, is_quick=is_quick)
 
 
 class Measured:

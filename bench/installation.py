@@ -51,6 +51,19 @@ class Installation:
             folder, Purpose.IMPORT, use_blob_urls=True, recursive_scan=True
         )
 
+    def connect_bucket(self, url: str) -> int:
+        """The number of a new import storage: one task per object of an S3 bucket."""
+        values = {
+            "bucket": "media",
+            "s3_endpoint": url,
+            "aws_access_key_id": "AKIABENCH",
+            "aws_secret_access_key": "secret",
+            "use_blob_urls": True,
+            "recursive_scan": True,
+        }
+        draft = StorageDraft(self.project_id, Purpose.IMPORT, "s3", values)
+        return storages.add_storage(self.app, self.owner, draft).id
+
     def request_import(self, storage_id: int) -> int:
         """The number of a new run."""
         view = storages.sync_storage(self.app, self.owner, storage_id, Purpose.IMPORT)

@@ -5,7 +5,8 @@ It believes everybody, keeps nothing, and is quick, so that what a client costs 
     python -m bench.object_server [--delay SECONDS]     prints its address
 
 GET and HEAD of `/CONTAINER/NUMBER-SIZE` answer with an object of so many bytes, ranges
-too; GET of `/CONTAINER` lists `--count` of them; PUT and DELETE succeed. Objects whose
+too; GET of `/CONTAINER` lists `--count` of them, `--per-folder` in each folder, and a
+hundred folders in each of the folders above; PUT and DELETE succeed. Objects whose
 keys begin with `silent/` are never answered, those below `stalled/` stop after half of
 their bytes, those below `tasks/` hold a task as JSON. It runs as a process of its own:
 in the client's, both would take turns.
@@ -20,6 +21,7 @@ import functools
 import re
 import subprocess
 import sys
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -38,9 +40,13 @@ TOKEN = b'{"access_token": "bench", "expires_in": 3600, "token_type": "Bearer"}'
 class ObjectServer:
     """The answers."""
 
-    def __init__(self, delay: float, count: int, size: int) -> None:
+    def __init__(self, delay: float, count: int, size: int, per_folder: int) -> None:
         self._delay = delay
-        self._names = [f"{number:06}-{size}" for number in range(count)]
+        self._names = [
+            _build_folder(number, per_folder) + f"{number:06}-{size}"
+            for number in range(count)
+        ]
+        self._names.sort()
 
     async def serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -78,24 +84,36 @@ class ObjectServer:
 
     def _list(self, query: str, writer: asyncio.StreamWriter) -> None:
         asked = {name: values[0] for name, values in parse_qs(query).items()}
-        start = asked.get("start-after", asked.get("continuation-token", ""))
+        tokens = ("start-after", "continuation-token", "marker")
+        start = next((asked[name] for name in tokens if name in asked), "")
         folder = asked.get("prefix", "")
-        names = [folder + name for name in self._names if folder + name > start]
         limit = int(asked.get("max-keys", "1000"))
+        first = 0
+        if start > folder:
+            first = bisect_right(self._names, start, key=lambda name: folder + name)
+        names = [folder + name for name in self._names[first : first + limit]]
         entries = "".join(
-            f"<Contents><Key>{name}</Key><Size>{name.split('-')[1]}</Size>"
+            f"<Contents><Key>{name}</Key><Size>{name.rsplit('-')[-1]}</Size>"
             f"<ETag>{ETAG}</ETag><LastModified>2026-11-21T10:00:00Z</LastModified>"
             "</Contents>"
-            for name in names[:limit]
+            for name in names
         )
-        more = str(len(names) > limit).lower()
-        last = names[:limit][-1] if names else ""
+        more = str(first + limit < len(self._names)).lower()
+        last = names[-1] if names else ""
         body = (
             f"<ListBucketResult><IsTruncated>{more}</IsTruncated>"
+            f"<KeyCount>{len(names)}</KeyCount>"
             f"<NextContinuationToken>{last}</NextContinuationToken>{entries}"
             "</ListBucketResult>"
         ).encode()
         _write(writer, "application/xml", body)
+
+
+def _build_folder(number: int, per_folder: int) -> str:
+    if not per_folder:
+        return ""
+    folder = number // per_folder
+    return f"part_{folder // 100:04}/batch_{folder % 100:02}/"
 
 
 class _Asked(NamedTuple):
@@ -216,7 +234,9 @@ def served_objects(*options: str) -> Iterator[str]:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    objects = ObjectServer(options.delay, options.count, options.size)
+    objects = ObjectServer(
+        options.delay, options.count, options.size, options.per_folder
+    )
     server = await asyncio.start_server(objects.serve, "127.0.0.1", 0, limit=2**20)
     address = server.sockets[0].getsockname()
     sys.stdout.write(f"http://127.0.0.1:{address[1]}\n")
@@ -229,6 +249,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--delay", type=float, default=0.0, help="before each answer")
     parser.add_argument("--count", type=int, default=1000, help="objects in a listing")
     parser.add_argument("--size", type=int, default=20_000, help="of each of them")
+    parser.add_argument("--per-folder", type=int, default=0, help="0: no folders")
     return parser.parse_args()
 
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests.chaos.tally import pytest_terminal_summary
+from tests.secrecy.plugin import SecrecyPlugin
 from tests.servers.postgres import PostgresServer, fresh_database, run_postgres
 from tests.servers.process import ServerMissing
 from tests.servers.redis import flushed_database, run_redis
@@ -45,6 +46,11 @@ settings.register_profile(
     max_examples=200 if os.environ.get("LABELDOCK_TEST_FULL") else 25,
 )
 settings.load_profile("labeldock")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch for secrets that come out, in the whole session."""
+    config.pluginmanager.register(SecrecyPlugin(config), "secrecy")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,6 +21,7 @@ FLOORS = {
     "host": 1,
     "settings": 1,
     "telemetry": 1,
+    "metrics": 1,
     "db": 2,
     "services": 3,
     "jobs": 4,

@@ -21,6 +21,7 @@ COMMANDS = [
     "chaos",
     "conform",
     "new-provider",
+    "peer",
     "pins",
     "setup",
 ]

@@ -22,7 +22,7 @@ FORBIDDEN = tuple(
         ("pip_", "index"),
         ("uv_", "index"),
         ("find", "-links"),
-        ("registry", "="),
+        ("registry=", "http"),
         # paths of one machine
         ("/wo", "rk/"),
         ("/roo", "t/"),

@@ -49,17 +49,18 @@ class ChaosBucket:
             return scene.add("s3", purpose, **values, prefix=TASKS, recursive_scan=True)
         return scene.add("s3", purpose, **values, prefix=LABELS)
 
-    def add_task_files(self, count: int) -> None:
-        """Put files with one to three tasks each."""
+    def add_task_files(self, count: int) -> list[str]:
+        """Put files with one to three tasks each; their keys."""
         numbers = range(len(self.rows), len(self.rows) + count)
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._put_tasks, numbers))
+            return list(pool.map(self._put_tasks, numbers))
 
-    def _put_tasks(self, number: int) -> None:
+    def _put_tasks(self, number: int) -> str:
         key = f"{TASKS}{number:05}.json"
         tasks = [{"source": f"{key}/{row}"} for row in range(number % 3 + 1)]
         self._client.put_object(Bucket=NAME, Key=key, Body=json.dumps(tasks))
         self.rows[key] = len(tasks)
+        return key
 
     def read_labels(self) -> dict[str, bytes]:
         """What was delivered, by key without its prefix."""

@@ -14,12 +14,14 @@ class Tally:
     """The faults of one story. One that found nobody at work did not strike.
 
     `row` is the seed and, for each kind, how many were sent and how many struck; as
-    they are when the test's report is made.
+    they are when the test's report is made. `weather` is what went wrong besides, by
+    itself: it is in the row too.
     """
 
     def __init__(self, seed: int = 0) -> None:
         self.kinds: dict[str, list[int]] = {}
-        self.row = [seed, self.kinds]
+        self.weather: dict[str, int] = {}
+        self.row = [seed, self.kinds, self.weather]
 
     @property
     def struck(self) -> int:
@@ -46,10 +48,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not found:
         return
     terminalreporter.section("faults that struck, of those sent")
-    for nodeid, seed, kinds in found:
+    for nodeid, seed, kinds, _ in found:
         terminalreporter.write_line(f"seed {seed}: {_describe(kinds)}  {nodeid}")
-    sent, struck = Counter[str](), Counter[str]()
-    for _, _, kinds in found:
+    sent, struck, weather = Counter[str](), Counter[str](), Counter[str]()
+    for _, _, kinds, besides in found:
+        weather.update(besides)
         sent.update({kind: counts[0] for kind, counts in kinds.items()})
         struck.update({kind: counts[1] for kind, counts in kinds.items()})
     total = {kind: [sent[kind], struck[kind]] for kind in sorted(sent)}
@@ -57,6 +60,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{_describe({kind: counts})}")
     in_all = [sum(sent.values()), sum(struck.values())]
     terminalreporter.write_line(_describe({"in all": in_all}))
+    if weather:
+        told = ", ".join(f"{what} {weather[what]}" for what in sorted(weather))
+        terminalreporter.write_line(f"besides: {told}")
 
 
 def _describe(kinds: dict[str, list[int]]) -> str:

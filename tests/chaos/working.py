@@ -1,8 +1,8 @@
 """What runs in the processes that are killed: `labeldock worker`, `labeldock serve`.
 
-The same code as behind these commands. Two waits are shorter, so that a story with
-twenty faults takes seconds: the first one after a failure, and Dramatiq's before it
-asks a Redis again that went away.
+The same code as behind these commands. Some waits are shorter, so that a story with
+twenty faults takes seconds: those after a failure of a run or of a webhook, and
+Dramatiq's before it asks a Redis again that went away.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import labeldock.web.app
 from labeldock.cli import serving
 from labeldock.services import leases
 from labeldock.services.importing import walk
+from labeldock.services.webhooks import delivery
 
 PRELOADED = (boto3, uvicorn, labeldock.db.schema, labeldock.web.app)
 """What a process needs sooner or later, imported before it is forked."""
@@ -68,6 +69,14 @@ def _prepare(values: dict[str, Any], log: Path) -> None:
         os.environ[f"LABELDOCK_{name.upper()}"] = str(value)
     leases.BACKOFF_SECONDS = 0.2  # type: ignore[misc]
     dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = 0.2
+    _hurry_webhooks()
+
+
+def _hurry_webhooks() -> None:
+    delivery.FIRST_PAUSE = 0.05  # type: ignore[misc]
+    delivery.LONGEST_REST = 0.05  # type: ignore[misc]
+    delivery.MARGIN = 1.0  # type: ignore[misc]
+    delivery.MAX_ATTEMPTS = 1000  # type: ignore[misc]
 
 
 def _write_output_to(log: Path) -> None:

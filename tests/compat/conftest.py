@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,6 +64,19 @@ def run_script(service, bucket):
 def newest(run_script, service):
     """What the newest SDK gave, logged in by a personal token."""
     return run_script("script.py", NEWEST, service.personal_token, "newest")
+
+
+@pytest.fixture(scope="session")
+def sdk():
+    """The newest SDK is installed."""
+    return find_sdk(NEWEST)
+
+
+@contextmanager
+def find_server(server):
+    """A server, started; where it is not installed the test is skipped, with why."""
+    with ExitStack() as stack:
+        yield start_server(stack, server)
 
 
 def find_sdk(version):

@@ -99,7 +99,8 @@ def expect_s3_storages(said):
     assert (created["bucket"], created["prefix"]) == ("birds", "photos")
     assert (created["presign"], created["presign_ttl"]) == (False, 5)
     assert imported["ended"]["last_sync_count"] == 1
-    assert imported["names"] == ["photos/a.jpg"]
+    # What tasks were made of stays known when their storage is deleted.
+    assert imported["names"] == ["one.jpg", "photos/a.jpg", "two.jpg"]
     assert SECRET not in str(said)
 
 

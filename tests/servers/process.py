@@ -110,14 +110,18 @@ def _end(
 
 
 def wait_until_ready(
-    server: subprocess.Popen[bytes], folder: Path, ask: Callable[[], ResultT | None]
+    server: subprocess.Popen[bytes],
+    folder: Path,
+    ask: Callable[[], ResultT | None],
+    *,
+    limit: float = START_LIMIT,
 ) -> ResultT:
-    """Ask until there is an answer.
+    """Ask until there is an answer, `limit` seconds long.
 
     Raises:
         ServerFailed: the server ended, or did not answer in time; with its output.
     """
-    deadline = time.monotonic() + START_LIMIT
+    deadline = time.monotonic() + limit
     while time.monotonic() < deadline and server.poll() is None:
         answer = ask()
         if answer is not None:

@@ -209,4 +209,13 @@ def test_every_answer_forbids_scripts_and_frames(client, path):
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe-inline" not in policy
-    assert "script-src" not in policy
+    assert "script-src" not in policy or path == "/user/login/"
+
+
+def test_a_page_runs_scripts_of_its_own_and_no_others(client):
+    policy = client.get("/user/login/").headers["Content-Security-Policy"]
+    directives = [each.strip() for each in policy.split(";")]
+
+    assert "script-src 'self'" in directives
+    assert "connect-src 'self'" in directives
+    assert "style-src 'self'" in directives

@@ -62,6 +62,35 @@ def test_the_annotated_tasks_are_exported(app, owner, export, annotate, task):
     assert export(ids=str(other.id)).json() == []
 
 
+@pytest.mark.parametrize("form", ["JSON", "JSONL", "JSON_MIN", "CSV"])
+def test_data_of_objects_are_called_as_the_label_config_calls_them(
+    app, owner, export, task, form
+):
+    data = {"$undefined$": "memory://media/crow.jpg"}
+    other = tasks.create_task(app, owner.principal, task.project_id, data)
+    values = {"result": [CHOICE]}
+    annotations.create_annotation(app, owner.principal, other.id, values)
+
+    text = export(exportType=form, ids=str(other.id)).text
+
+    assert "$undefined$" not in text
+    assert "image" in text
+    assert "memory://media/crow.jpg" in text
+
+
+def test_every_key_that_clients_look_for_is_in_an_export(export, annotate, owner):
+    annotate(CHOICE)
+    annotate(was_cancelled=True)
+
+    (task,) = export().json()
+
+    assert (task["total_annotations"], task["cancelled_annotations"]) == (1, 1)
+    assert (task["total_predictions"], task["drafts"], task["meta"]) == (0, [], {})
+    assert {each["completed_by"] for each in task["annotations"]} == {
+        owner.principal.user_id
+    }
+
+
 def test_flat_rows_have_a_column_for_each_control(export, annotate, task, owner):
     annotation = annotate(CHOICE, BOX, lead_time=1.5)
     annotate(CHOICE, was_cancelled=True)

@@ -149,9 +149,9 @@ WRONG = {
     "broken": {"content": b'[{"a": '},
     "empty": {"content": b""},
     "encoding": {"content": b'[{"a": "\xff"}]'},
-    "kind": {"files": {"file": ("birds.jpg", b"\xff\xd8")}},
+    "kind": {"files": {"file": ("birds.xyz", b"\xff\xd8")}},
     "no file": {"files": {"file": (None, b"text")}},
-    "later": {"json": [{"text": "a"}], "params": {"commit_to_project": "false"}},
+    "later": {"json": [7], "params": {"commit_to_project": "false"}},
     "field": {"json": [{"a": 1}], "params": {"preannotated_from_fields": "b"}},
     "zip bomb": {"files": {"f": ("a.json.gz", gzip.compress(b" " * 2**26))}},
 }
@@ -227,3 +227,59 @@ def test_predictions_that_cannot_be_saved_are_refused_as_a_whole(
 
     assert answer.status_code == 400
     assert listing()[0]["predictions"] == []
+
+
+LATER = {"params": {"commit_to_project": "false"}}
+
+
+def test_files_are_kept_and_become_tasks_when_that_is_said(send, listing):
+    rows = b"text,score\ngull,1\ntern,2\n"
+    kept = send(files={"file": ("birds.csv", rows)}, **LATER)
+
+    assert kept.status_code == 201
+    said = kept.json()
+    assert (said["task_count"], said["annotation_count"]) == (2, None)
+    assert (said["data_columns"], said["could_be_tasks_list"]) == (
+        ["text", "score"],
+        True,
+    )
+    assert listing() == []
+    made = send({"file_upload_ids": said["file_upload_ids"]}, "/reimport")
+    assert made.status_code == 201
+    assert made.json()["task_count"] == 2
+    assert [task["data"]["text"] for task in listing()] == ["gull", "tern"]
+
+
+def test_a_body_and_a_picture_are_kept_too(send, listing):
+    ids = send([{"text": "a"}], **LATER).json()["file_upload_ids"]
+    picture = {"file": ("gull.png", b"\x89PNG", "image/png")}
+    ids += send(files=picture, **LATER).json()["file_upload_ids"]
+
+    made = send({"file_upload_ids": ids}, "/reimport")
+
+    assert made.json()["task_count"] == 2
+    first, second = listing()
+    assert first["data"] == {"text": "a"}
+    assert "/data/upload/" in str(second["data"])
+
+
+@pytest.mark.parametrize("ids", [[], [999]])
+def test_what_was_not_kept_cannot_be_imported(send, listing, ids):
+    answer = send({"file_upload_ids": ids}, "/reimport")
+
+    assert answer.status_code == 400
+    assert "file_upload_ids" in answer.json()["validation_errors"]
+    assert listing() == []
+
+
+def test_files_of_another_project_are_not_imported(send, listing, app, owner, client):
+    ids = send([{"text": "a"}], **LATER).json()["file_upload_ids"]
+    other = projects.create_project(app, owner.principal, {"title": "Owls"})
+
+    answer = client.post(
+        f"/api/projects/{other.id}/reimport",
+        json={"file_upload_ids": ids},
+        headers=owner.headers,
+    )
+
+    assert answer.status_code == 400

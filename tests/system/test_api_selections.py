@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from labeldock.db.accounts import OrganizationMember
 from labeldock.services import projects, tasks
 from labeldock.services.annotations import create_annotation
 
@@ -207,15 +208,21 @@ def test_projects_are_found_by_number(client, auth, list_titles, app, owner):
 
 
 def test_users_are_shown_to_those_who_work_with_them(
-    client, auth, project, owner, admin, stranger
+    app, client, auth, project, owner, admin, stranger
 ):
     def emails(headers):
         listed = client.get("/api/users/", headers=headers).json()
         return [user["username"] for user in listed]
 
-    assert emails(auth) == [owner.email]
+    everybody = [admin.email, owner.email, stranger.email]
+    assert emails(auth) == everybody  # all are of one organisation
+    with app.database.write() as session:
+        membership = (1, stranger.principal.user_id)
+        session.delete(session.get_one(OrganizationMember, membership))
+
+    assert emails(auth) == [admin.email, owner.email]
     assert emails(stranger.headers) == [stranger.email]
-    assert emails(admin.headers) == [admin.email, owner.email, stranger.email]
+    assert emails(admin.headers) == everybody
     path = f"/api/users/{stranger.principal.user_id}"
     assert client.get(path, headers=auth).status_code == 404
     read = client.get(path, headers=admin.headers).json()

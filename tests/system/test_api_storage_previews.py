@@ -119,6 +119,12 @@ def test_what_cannot_be_listed_is_the_fault_of_the_request(browse, values, statu
     assert browse(**values).status_code == status
 
 
+def test_a_pattern_that_is_none_is_told_in_words(browse):
+    (said,) = browse(regex_filter="([").json()["validation_errors"]["regex_filter"]
+
+    assert said.startswith("not a valid RE2 pattern (missing ]: [); ")
+
+
 def test_somebody_else_lists_nothing(client, project, browse, connect, stranger):
     browse()
     for body in ({"project": project.id, "bucket": BUCKET}, {"id": connect().id}):

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from labeldock.contract import Purpose
-from labeldock.host import load_catalog
+from labeldock.host import Choice, load_catalog
 from labeldock.testing.plugins import FakeEntryPoint, build_catalog, build_source
 from labeldock.web.app import create_app
 from tests.system.conftest import BUCKET, build_app
@@ -376,7 +376,8 @@ def test_a_storage_whose_provider_is_gone_is_still_shown(
 
 def test_a_provider_that_is_kept_out_is_a_400_that_says_why(home, app, auth, memory):
     entries = build_source([FakeEntryPoint("memory", lambda: memory)])
-    blocked = load_catalog(environment={}, block=["memory"], entry_points=entries)
+    choice = Choice(block=frozenset({"memory"}))
+    blocked = load_catalog(environment={}, choice=choice, entry_points=entries)
     without = build_app(home, blocked)
     with TestClient(create_app(without)) as client:
         answer = client.post(IMPORT, json={"project": 1}, headers=auth)

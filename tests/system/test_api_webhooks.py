@@ -123,5 +123,7 @@ def test_the_actions_are_listed(client, auth):
     found = client.get("/api/webhooks/info/", headers=auth).json()
 
     assert set(found) == {
-        "RUN_STARTED", "RUN_FINISHED", "RUN_FAILED", "TASKS_CREATED",
+        "RUN_STARTED", "RUN_FINISHED", "RUN_FAILED", "TASKS_CREATED", "TASKS_DELETED",
+        "ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED",
+        "ANNOTATIONS_DELETED", "PROJECT_CREATED", "PROJECT_UPDATED", "PROJECT_DELETED",
     }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from contextlib import closing
 
 import pytest
@@ -10,7 +12,7 @@ from labeldock.db.engine import Database
 from labeldock.db.secrets import KEY_FILE, Vault
 from labeldock.db.tables import Project, Storage, StorageSecret
 from tests.servers.process import free_port
-from tests.system.terminal import Terminal
+from tests.system.terminal import Terminal, fetch, read_address, stop
 
 
 @pytest.fixture
@@ -106,7 +108,8 @@ def test_secrets_that_no_key_opens_are_found(home, folder):
         {
             "check": "stored secrets",
             "level": "fail",
-            "message": "1 of 1 cannot be read with the present keys.",
+            "message": "1 of 1 cannot be read with the present keys: "
+            "storage 1 (token).",
             "remedy": "Add the earlier key to LABELDOCK_SECRET_KEY, after a comma, or "
             "enter them again.",
         }
@@ -144,7 +147,7 @@ def save_secret(home, key):
     sealed = Vault([key]).encrypt("geheim", storage_id=1, field="token")
     url = f"sqlite:///{home / 'labeldock.sqlite3'}"
     with closing(Database(url)) as database, database.write() as session:
-        project = Project(title="With a secret")
+        project = Project(organization_id=1, title="With a secret")
         session.add(project)
         session.flush()
         storage = Storage(project_id=project.id, purpose="import", provider="x")
@@ -153,3 +156,86 @@ def save_secret(home, key):
         values = {"key_id": sealed.key_id, "ciphertext": sealed.ciphertext}
         secret = StorageSecret(storage_id=storage.id, field="token", **values)
         session.add(secret)
+
+
+def test_the_broker_tells_its_version_and_workers_are_missed(terminal, redis_url):
+    findings = terminal.ask("doctor", LABELDOCK_BROKER_URL=redis_url)
+
+    found = {finding["check"]: finding for finding in findings}
+    assert re.match(r"Redis \d+\.\d+\S*, reachable", found["broker"]["message"])
+    assert found["workers"]["level"] == "warn"
+    assert found["workers"]["remedy"] == "Run: labeldock worker"
+
+
+def test_the_policy_in_force_for_requests_is_told(terminal, redis_url):
+    listed = {"LABELDOCK_EGRESS_ALLOW": "minio.internal,10.0.0.0/8"}
+    hosted = {"LABELDOCK_BROKER_URL": redis_url}
+
+    found = [
+        {f["check"]: f for f in terminal.ask("doctor", **settings)}["egress"]
+        for settings in (
+            {},
+            {**hosted, **listed},
+            {**hosted, "LABELDOCK_EGRESS_PRIVATE": "true"},
+        )
+    ]
+
+    assert [f["level"] for f in found] == ["ok", "ok", "warn"]
+    assert found[0]["message"] == "to public and private addresses"
+    assert found[1]["message"] == "to public addresses, and 2 listed"
+    assert "LABELDOCK_EGRESS_PRIVATE" in found[2]["remedy"]
+
+
+def test_an_egress_list_that_is_wrong_fails(terminal):
+    findings = terminal.ask("doctor", code=1, LABELDOCK_EGRESS_ALLOW="https://x/")
+
+    failed = [f["check"] for f in findings if f["level"] == "fail"]
+    assert failed == ["egress"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "level", "said"),
+    [
+        ({"ISSUER": "https://login.example"}, "fail", "CLIENT_ID is missing"),
+        ({"CLIENT_ID": "here"}, "fail", "ISSUER is missing"),
+        ({"ISSUER": "https://l.example", "CLIENT_ID": "h"}, "warn", "sends people"),
+    ],
+    ids=["no client", "no issuer", "no public address"],
+)
+def test_openid_settings_that_are_not_whole_are_found(terminal, settings, level, said):
+    names = {f"LABELDOCK_OPENID_{name}": value for name, value in settings.items()}
+    code = 1 if level == "fail" else 0
+
+    findings = terminal.ask("doctor", code=code, **names)
+
+    found = {f["check"]: f for f in findings}["openid"]
+    assert found["level"] == level
+    assert said in found["message"]
+
+
+def test_the_place_of_persistent_files_is_asked(terminal, folder):
+    (folder / "kept").mkdir()
+    place = {"type": "local", "path": str(folder / "kept")}
+    there = json.dumps(place)
+    gone = json.dumps({**place, "path": str(folder / "none")})
+
+    usual = terminal.ask("doctor")
+    reached = terminal.ask("doctor", LABELDOCK_PERSISTENT_STORAGE=there)
+    missed = terminal.ask("doctor", code=1, LABELDOCK_PERSISTENT_STORAGE=gone)
+    broken = terminal.ask("doctor", code=1, LABELDOCK_PERSISTENT_STORAGE="{")
+
+    found = [levels(f)["persistent storage"] for f in (usual, reached, missed, broken)]
+    assert found == ["ok", "ok", "fail", "fail"]
+    assert list((folder / "kept").iterdir()) == []
+
+
+def test_the_web_service_is_looked_for(terminal):
+    with terminal.start("serve", "--port", "0") as process:
+        address = read_address(process.stderr)
+        fetch(f"{address}health")
+        there = terminal.ask("doctor", LABELDOCK_PUBLIC_URL=address)
+        stop(process)
+    gone = terminal.ask("doctor", LABELDOCK_PUBLIC_URL=address)
+
+    assert levels(there)["web"] == "ok"
+    assert levels(gone)["web"] == "warn"

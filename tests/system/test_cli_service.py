@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import sys
+from collections import Counter
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.servers.process import free_port
 from tests.system.terminal import Terminal, fetch, read_address, stop, wait_until
 
+LISTENING, ACCEPTED = "0A", "01"  # as the kernel writes the states of sockets
 QUICK = 9.0  # seconds; what hangs is waited for ten
 
 
@@ -63,7 +70,42 @@ def test_several_processes_serve_one_port(terminal):
     assert seconds < 2 * QUICK
 
 
-def test_a_service_without_users_says_how_to_make_one(tmp_path):
+def find_owners(port, state):
+    """The process of each socket of a port in this state, by the kernel's tables."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    end = f":{port:04X}"
+    inodes = {f[9] for f in fields if f[1].endswith(end) and f[3] == state} - {"0"}
+    owners = {}
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # it is closed by now
+            inode = str(link.readlink()).removeprefix("socket:[").rstrip("]")
+            if inode in inodes:
+                owners[inode] = link.parts[2]
+    return owners
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux deals them out")
+def test_connections_are_dealt_out_to_the_processes(terminal):
+    with terminal.start("serve", "--port", "0", "--workers", "2") as process:
+        address = urlsplit(read_address(process.stderr))
+        fetch(address.geturl() + "health")
+        wait_until(
+            lambda: len(find_owners(address.port, LISTENING)) == 2, "both processes"
+        )
+        with ExitStack() as opened:
+            for _ in range(64):
+                place = address.hostname, address.port
+                opened.enter_context(socket.create_connection(place))
+            wait_until(lambda: len(find_owners(address.port, ACCEPTED)) == 64, "them")
+            owners = Counter(find_owners(address.port, ACCEPTED).values())
+        stop(process)
+
+    assert len(owners) == 2
+    assert min(owners.values()) > 8  # by chance in one of ten thousand million runs
+
+
+def test_a_service_without_users_shows_the_first_one_in(tmp_path):
     terminal = Terminal(tmp_path / "home")
 
     with terminal.start("serve", "--port", "0") as process:
@@ -71,7 +113,8 @@ def test_a_service_without_users_says_how_to_make_one(tmp_path):
         stop(process)
         said = process.communicate()[1]
 
-    assert "labeldock user create --admin" in said
+    assert "Become the administrator here" in said
+    assert "/user/link/" in said
 
 
 def test_a_port_that_is_taken_is_told(terminal):

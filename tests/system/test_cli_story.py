@@ -67,7 +67,7 @@ def test_an_empty_home_becomes_a_project_with_tasks(empty, tmp_path, pictures):
 
     assert len(token.strip()) == 40
     assert synced.stdout == "Run 1 completed: 3 seen, 3 new, 3 created.\n"
-    keys = [task["data"]["$undefined$"] for task in json.loads(exported.stdout)]
+    keys = [task["data"]["image"] for task in json.loads(exported.stdout)]
     assert keys == [f"local://{pictures}/{name}.png" for name in "abc"]
     assert empty.ask("project", "list")[0]["task_number"] == 3
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
+import httpx2
 import pytest
 from PIL import Image
 
@@ -76,17 +77,25 @@ def test_a_folder_of_ones_own_becomes_tasks(terminal, inventory, tmp_path):
     assert terminal.ask("project", "list")[0]["title"] == "Demo: my pictures"
 
 
-def test_the_demo_serves_with_the_login_that_it_prints(terminal):
+def test_the_demo_serves_and_prints_a_link_that_logs_in_once(terminal):
     with terminal.start("demo", "--port", "0") as process:
         address = read_address(process.stdout)
-        printed = [process.stdout.readline() for _ in range(2)]
+        link = process.stdout.readline().split()[2]
+        later = process.stdout.readline()
         answer = json.loads(fetch(f"{address}health"))
+        page = fetch(link).decode()
+        origin = {"Origin": address.rstrip("/")}
+        first, again = (httpx2.post(link, headers=origin) for _ in range(2))
         code, _ = stop(process, signal.SIGINT)
 
-    email, password = (line.split()[-1] for line in printed)
-    kept = (terminal.home / "demo" / "login.txt").read_text().split()
+    email, password = (terminal.home / "demo" / "login.txt").read_text().split()
     assert answer == {"status": "UP"}
-    assert [email, password] == kept
+    assert link.startswith(address)
+    assert email in page
+    assert (first.status_code, again.status_code) == (303, 404)
+    assert "labeldock_session" in first.cookies
+    assert email in later
+    assert password not in later
     assert code == 0
 
 

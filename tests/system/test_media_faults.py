@@ -126,7 +126,7 @@ def test_a_fault_of_the_server_is_never_taken_for_the_object(
     gcs.faults.clear()
 
     record_property(
-        PROPERTY, [times, {f"media: the server {name}": [1, int(fault.fired > 0)]}]
+        PROPERTY, [times, {f"media: the server {name}": [1, int(fault.fired > 0)]}, {}]
     )
     assert fault.fired
     assert outcome in outcomes
@@ -193,7 +193,9 @@ def test_a_provider_that_lies_is_never_taken_for_the_object(
     outcome = check((status, body, is_whole))
 
     struck = int(memory.liar.lies > 0)
-    record_property(PROPERTY, [0, {f"media: the provider gives {name}": [1, struck]}])
+    record_property(
+        PROPERTY, [0, {f"media: the provider gives {name}": [1, struck]}, {}]
+    )
     assert struck
     assert outcome in {"broken", 424}
     assert b"secret-token" not in body

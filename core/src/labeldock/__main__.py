@@ -72,10 +72,11 @@ def _list_plugins(options: Namespace) -> int:
 
     # The listing itself says what went wrong.
     logging.getLogger("labeldock.host").addHandler(logging.NullHandler())
-    entries = host.load_catalog(
-        allow=_split_names("LABELDOCK_PROVIDERS_ALLOW"),
-        block=_split_names("LABELDOCK_PROVIDERS_BLOCK"),
-    ).entries
+    choice = host.Choice(
+        allow=frozenset(_split_names("LABELDOCK_PROVIDERS_ALLOW")),
+        block=frozenset(_split_names("LABELDOCK_PROVIDERS_BLOCK")),
+    )
+    entries = host.load_catalog(choice=choice).entries
     if options.json:
         text = json.dumps(host.dump_plugins(entries), indent=2) + "\n"
     else:

@@ -27,6 +27,7 @@ from labeldock.contract.errors import ConfigurationError
 PREFIX: Final = "LABELDOCK_"
 SETTINGS_FILE: Final = "labeldock.env"
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+_ISSUER: Final = re.compile(r"https://.|http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
 
 
 def _also(*names: str) -> AliasChoices:
@@ -71,6 +72,31 @@ class Settings(BaseSettings):
         description="Address under which browsers reach the service; empty for "
         "relative links.",
     )
+    persistent_storage: SecretStr = Field(
+        default=SecretStr(""),
+        description="Where uploads, archives and restored media are kept: a JSON "
+        "object with `type`, `prefix` and a provider's fields; empty for a folder in "
+        "the home folder.",
+    )
+    restore_max_bytes: int = Field(
+        default=2**40, ge=1, description="Most bytes that an archive may unpack to."
+    )
+    restore_max_entries: int = Field(
+        default=2_000_000, ge=1, description="Most entries that an archive may have."
+    )
+    restore_max_ratio: int = Field(
+        default=250, ge=1, description="How well an entry above 16 MiB may be packed."
+    )
+    backup_keep_hours: float = Field(
+        default=24.0,
+        gt=0,
+        description="How long the archive of a backup can be downloaded.",
+    )
+    upload_max_bytes: int = Field(
+        default=250 * 1024 * 1024,
+        ge=1,
+        description="Largest file that can be uploaded to make a task of.",
+    )
     log_level: str = Field(default="INFO", description="Least level that is logged.")
     log_format: str = Field(
         default="auto", description="`console`, `json`, or `auto` for a terminal check."
@@ -95,6 +121,91 @@ class Settings(BaseSettings):
         "machine; unset: only while there is no broker.",
     )
 
+    request_max_bytes: int = Field(
+        default=10 * 1024 * 1024,
+        ge=64 * 1024,
+        le=1024**3,
+        description="Largest body of a request; it is held in memory.",
+    )
+    request_max_depth: int = Field(
+        default=500,
+        ge=10,
+        le=1000,
+        description="Deepest nesting of lists and objects in a request.",
+    )
+    rate_limit: float = Field(
+        default=0.0,
+        ge=0,
+        description="Requests per second that each token, or user without one, may "
+        "send to a web process; 0: no limit. Media is not counted.",
+    )
+    rate_limit_burst: float = Field(
+        default=0.0,
+        ge=0,
+        description="How many of them may come at once; 0: ten seconds' worth.",
+    )
+    rate_limit_strangers: float | None = Field(
+        default=None,
+        ge=0,
+        description="Requests per second that one address may send without valid "
+        "credentials; unset: 50 when there is a broker, else no limit.",
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Whoever brings it as a bearer may read `/metrics`; empty for "
+        "administrators alone.",
+    )
+    audit_keep_days: float = Field(
+        default=365.0,
+        ge=0,
+        description="How long entries of the audit log are kept, in days; 0: for ever.",
+    )
+    audit_media: bool = Field(
+        default=False,
+        description="Write into the audit log, too, who was served which media.",
+    )
+    token_max_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Longest time that a new token may last, in days; 0: as long as "
+        "whoever makes it says, also for ever.",
+    )
+    openid_issuer: str = Field(
+        default="",
+        description="Address of an OpenID provider that people log in with; empty for "
+        "none. It has to be https, except on this machine.",
+    )
+    openid_client_id: str = Field(
+        default="", description="Name under which the provider knows this service."
+    )
+    openid_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="Its secret; empty for a public client."
+    )
+    openid_name: str = Field(
+        default="OpenID", description="What the button of the login page calls it."
+    )
+    openid_scopes: str = Field(
+        default="openid email profile", description="What the provider is asked for."
+    )
+    openid_domains: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Only e-mail addresses of these domains come in; empty for all.",
+    )
+    openid_create_users: bool = Field(
+        default=False, description="Whether who has no account yet is given one."
+    )
+    openid_link_users: bool = Field(
+        default=True,
+        description="Whether an existing account with the same confirmed address is "
+        "theirs.",
+    )
+    openid_organization: int | None = Field(
+        default=None, description="Organisation of new accounts; by default the oldest."
+    )
+    openid_role: Literal["member", "guest"] = Field(
+        default="member", description="Role of new accounts in it."
+    )
     worker_threads: int = Field(
         default=2, ge=1, le=64, description="Threads of a worker that do slices."
     )
@@ -218,6 +329,12 @@ class Settings(BaseSettings):
         validation_alias=_also("WEBHOOK_BATCH_SIZE"),
         description="Most tasks that one webhook message tells of.",
     )
+    run_keep_days: float = Field(
+        default=365.0,
+        ge=0,
+        description="How long runs and their errors are kept, in days; 0: for ever. "
+        "The last run of a storage always is.",
+    )
     webhook_keep_days: float = Field(
         default=14.0, gt=0, description="How long the messages of webhooks are kept."
     )
@@ -283,6 +400,13 @@ class Settings(BaseSettings):
         "`https://labels.example.org`, whose pages may use the API and its media.",
     )
 
+    @field_validator("openid_issuer")
+    @classmethod
+    def _check_issuer(cls, value: str) -> str:
+        if value and not _ISSUER.match(value):
+            raise ValueError("has to begin with https://")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -296,6 +420,7 @@ class Settings(BaseSettings):
         "providers_block",
         "egress_allow",
         "cors_origins",
+        "openid_domains",
         mode="before",
     )
     @classmethod

@@ -105,6 +105,11 @@ def redact(
     return event
 
 
+def hide_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values to store or show: hidden where their name or a text says secret."""
+    return {name: _hide(name, value) for name, value in values.items()}
+
+
 def _hide(name: str, value: Any) -> Any:  # whatever is logged
     if name != "event" and _SECRET_NAME.search(name):
         return HIDDEN
@@ -126,6 +131,11 @@ def hide_secrets(text: str) -> str:
 def new_correlation_id() -> str:
     """A short random word that joins the log lines of one request or slice."""
     return secrets.token_hex(8)
+
+
+def find_correlation_id() -> str:
+    """The correlation id of what is being done now; empty outside `correlate`."""
+    return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ NOW = datetime(2024, 2, 29, 12, 0, 0, 5, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def project(database):
     with database.write() as session:
-        session.add(Project(id=1, title="Birds"))
+        session.add(Project(organization_id=1, id=1, title="Birds"))
         session.flush()
         session.add(Storage(id=1, project_id=1, purpose="import", provider="memory"))
 

@@ -28,14 +28,14 @@ def titles(database):
 
 def test_a_write_scope_commits_when_it_ends_well(database):
     with database.write() as session:
-        session.add(Project(title="Birds"))
+        session.add(Project(organization_id=1, title="Birds"))
 
     assert titles(database) == ["Birds"]
 
 
 def test_a_write_scope_writes_nothing_when_it_ends_badly(database):
     def fail(session):
-        session.add(Project(title="Birds"))
+        session.add(Project(organization_id=1, title="Birds"))
         session.flush()
         raise ValueError("half way")
 
@@ -47,9 +47,9 @@ def test_a_write_scope_writes_nothing_when_it_ends_badly(database):
 
 def test_what_the_last_flush_refuses_is_rolled_back(database):
     def fail(session):
-        session.add(Project(title="Birds"))
+        session.add(Project(organization_id=1, title="Birds"))
         session.flush()
-        session.add(Project(title=None))
+        session.add(Project(organization_id=1, title=None))
 
     with pytest.raises(IntegrityError, match="title"), database.write() as session:
         fail(session)
@@ -59,7 +59,7 @@ def test_what_the_last_flush_refuses_is_rolled_back(database):
 
 def test_what_a_read_scope_changed_is_dropped(database):
     with database.write() as session:
-        session.add(Project(title="Birds"))
+        session.add(Project(organization_id=1, title="Birds"))
 
     with database.read() as session:
         session.exec(select(Project)).one().title = "Cats"
@@ -77,13 +77,13 @@ def test_a_write_scope_inside_a_write_scope_is_refused(database):
         pass
 
     with database.write() as session:  # and the scope outside went on and ended
-        session.add(Project(title="Birds"))
+        session.add(Project(organization_id=1, title="Birds"))
     assert titles(database) == ["Birds"]
 
 
 def test_a_reader_sees_what_was_there_while_another_writes(database):
     with database.write() as session:
-        session.add(Project(title="Birds"))
+        session.add(Project(organization_id=1, title="Birds"))
         session.flush()
 
         assert titles(database) == []
@@ -198,7 +198,7 @@ def test_the_lock_survives_many_threads(database):
                 project.task_number += 1
 
     with database.write() as session:
-        session.add(Project(id=1, title="Birds"))
+        session.add(Project(organization_id=1, id=1, title="Birds"))
     run_threads(write, 6)
 
     with database.read() as session:
@@ -211,7 +211,7 @@ def add_projects(url, start, count):
     for _ in range(count):
         with database.write() as session:
             session.exec(select(Project)).all()  # reads first, then writes
-            session.add(Project(title="Birds"))
+            session.add(Project(organization_id=1, title="Birds"))
     database.close()
 
 
@@ -257,8 +257,8 @@ def test_a_new_sqlite_file_may_be_opened_by_many_at_once(tmp_path):
 def test_a_use_case_that_lost_a_deadlock_is_run_again(postgres_database):
     """Two use cases lock two rows crosswise; the database breaks one of them off."""
     with postgres_database.write() as session:
-        session.add(Project(id=1, title="Birds"))
-        session.add(Project(id=2, title="Cats"))
+        session.add(Project(organization_id=1, id=1, title="Birds"))
+        session.add(Project(organization_id=1, id=2, title="Cats"))
     both_hold_one = threading.Barrier(2)
     attempts = []
 
@@ -288,7 +288,7 @@ def test_a_use_case_that_fails_for_another_reason_is_not_run_again(database):
 
     def use_case(session):
         attempts.append(1)
-        session.add(Project(title=None))
+        session.add(Project(organization_id=1, title=None))
         session.flush()
 
     with pytest.raises(IntegrityError, match="title"):

@@ -78,7 +78,7 @@ def test_the_database_of_a_newer_version_is_refused(database):
 def test_a_table_that_is_rebuilt_keeps_the_rows_that_refer_to_it(database):
     # SQLite rebuilds by dropping, and a drop deletes what refers to the rows.
     with database.write() as session:
-        session.add(Project(id=1, title="Birds"))
+        session.add(Project(organization_id=1, id=1, title="Birds"))
         session.flush()
         session.add(Task(project_id=1, inner_id=1, data={}))
 
@@ -100,7 +100,7 @@ def test_a_table_that_is_rebuilt_keeps_the_rows_that_refer_to_it(database):
 
 def test_a_migration_that_leaves_dangling_rows_is_refused(sqlite_database):
     with sqlite_database.write() as session:
-        session.add(Project(id=1, title="Birds"))
+        session.add(Project(organization_id=1, id=1, title="Birds"))
         session.flush()
         session.add(Task(project_id=1, inner_id=1, data={}))
 

@@ -19,7 +19,7 @@ NOON = datetime(2024, 2, 29, 12, 0, 0, 123456, tzinfo=UTC)
 @pytest.fixture
 def project(database):
     with database.write() as session:
-        session.add(Project(id=1, title="Birds"))
+        session.add(Project(organization_id=1, id=1, title="Birds"))
     return 1
 
 

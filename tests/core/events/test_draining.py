@@ -135,7 +135,7 @@ def test_other_buckets_and_unusable_names_are_ignored(place, bucket):
     assert list_waiting(place.app) == ["good"]
 
 
-def test_notifications_share_a_run_and_wait_for_an_active_one(place, bucket):
+def test_notifications_share_a_run_and_need_none_beside_a_walk(place, bucket):
     bucket.put_all({"a": "x", "b": "x"})
     storage = place.add(use_blob_urls=True)
     walk = place.request(storage)
@@ -144,10 +144,12 @@ def test_notifications_share_a_run_and_wait_for_an_active_one(place, bucket):
     assert place.show(storage).run.id == walk
     assert requests.request_due_drains(place.app) == 0
     run_until_done(place.app, walk, owner="test")
+    assert list_waiting(place.app) == []
 
-    assert requests.request_due_drains(place.app) == 1
+    notify(place.app, storage, "a")
+    notify(place.app, storage, "b")
     assert requests.request_due_drains(place.app) == 0
-    assert drain(place, storage).counts["existed"] == 1
+    assert drain(place, storage).counts["existed"] == 2
     assert len(runs.list_runs(place.app, place.owner, place.project)) == 2
 
 

@@ -13,7 +13,7 @@ from labeldock.contract import (
     SavedObject,
     Unavailable,
 )
-from labeldock.services import tasks
+from labeldock.services import deleting, tasks
 from labeldock.services.exporting.claims import ParcelLost
 from labeldock.services.exporting.sending import Kept, Removed
 from tests.core.exporting.carrying import Carrier, expire_leases
@@ -236,7 +236,7 @@ def test_the_objects_of_deleted_tasks_are_removed_where_that_is_allowed(
     before = set(desk.bucket.keys())
 
     if delete_all:
-        tasks.delete_all_tasks(desk.app, desk.owner, desk.place.project)
+        deleting.delete_all_tasks(desk.app, desk.owner, desk.place.project)
     else:
         tasks.delete_task(desk.app, desk.owner, task_id)
     for storage in exports.values():

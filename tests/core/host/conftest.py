@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from labeldock.contract import BytesContent, Purpose, WriteRequest
-from labeldock.host import build_storage_ref, load_catalog, validate_options
+from labeldock.host import (
+    Choice,
+    build_storage_ref,
+    load_catalog,
+    validate_options,
+)
 from labeldock.testing.memory import MemoryProvider
 from labeldock.testing.plugins import FakeEntryPoint, build_catalog, build_source
 
@@ -40,13 +45,15 @@ def memory(connect):
 def load():
     """Load providers by entry-point name; a function stands for its own `load`."""
 
-    def load(plugins, *, group="labeldock.providers", **options):
+    def load(plugins, *, group="labeldock.providers", allow=(), block=(), **options):
         entries = [
             FakeEntryPoint(name, _as_loader(plugin), group=group)
             for name, plugin in plugins.items()
         ]
         options.setdefault("environment", {})
-        return load_catalog(entry_points=build_source(entries), **options)
+        choice = Choice(frozenset(allow), frozenset(block))
+        source = build_source(entries)
+        return load_catalog(choice=choice, entry_points=source, **options)
 
     return load
 

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from labeldock.contract import PLUGIN_GROUP, ProviderUnavailable, UnknownProvider
-from labeldock.host import load_catalog
+from labeldock.host import Choice, load_catalog
 from labeldock.testing.memory import MemoryProvider
 from labeldock.testing.plugins import FakeDistribution, FakeEntryPoint, build_source
 
@@ -93,7 +93,8 @@ def test_blocking_a_name_ends_its_clash(load):
         entry("other", refuse_import, "two"),
     ]
 
-    catalog = load_catalog(entry_points=build_source(entries), block=["other"])
+    choice = Choice(block=frozenset({"other"}))
+    catalog = load_catalog(choice=choice, entry_points=build_source(entries))
 
     assert [e.status for e in catalog.entries] == ["disabled", "disabled"]
 

@@ -248,3 +248,17 @@ def test_ten_thousand_objects_and_one(place, bucket, ledger):
     assert run.counts["created"] == ledger.project().task_number == 10_001
     assert ledger.keys() == keys
     assert [task.inner_id for task in ledger.tasks()] == list(range(1, 10_002))
+
+
+def test_a_storage_that_had_files_before_is_compared_file_by_file(place, bucket):
+    bucket.put_all({"a.jsonl": '{"n": 1}\n{"n": 2}\n', "b.json": '{"n": 3}'})
+    storage = place.add(recursive_scan=True)
+    place.sync(storage)
+    storages.update_storage(
+        place.app, place.owner, storage.id, storage.purpose, {"use_blob_urls": True}
+    )
+    bucket.put("c.jpg", "x")
+
+    run = place.sync(storage)
+
+    assert tell(run) == {"seen": 3, "new": 1, "created": 1, "existed": 3}

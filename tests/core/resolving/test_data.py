@@ -188,7 +188,7 @@ def test_mapping_copies_everything_and_changes_texts_alone(data):
 
 
 class AnyTask:
-    id, storage_id, key = 7, None, None
+    id, storage_id, slot_id, key = 7, None, None, None
 
     def __init__(self, data):
         self.data = data

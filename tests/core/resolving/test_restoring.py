@@ -131,7 +131,7 @@ DATA = st.recursive(
 
 
 class AnyTask:
-    id, storage_id, key = 7, None, None
+    id, storage_id, slot_id, key = 7, None, None, None
 
     def __init__(self, data):
         self.data = data

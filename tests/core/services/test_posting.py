@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from labeldock.contract import InvalidInput, NotAllowed
+from labeldock.db.accounts import OrganizationMember
 from labeldock.services import people as users
 from labeldock.services import personal_tokens, projects, tasks
 from labeldock.services.annotations import create_annotation
@@ -16,6 +17,7 @@ from labeldock.services.posted_predictions import import_predictions
 from labeldock.services.projects import ProjectFilter
 from labeldock.services.task_selection import Comparison, TaskSelection
 from labeldock.services.tasks import TaskQuery
+from labeldock.services.tokens import TokenWish
 from tests.core.concurrency import run_at_once
 
 RESULT = [{"type": "choices", "value": {"choices": ["gull"]}}]
@@ -132,15 +134,24 @@ def test_projects_are_found(app, people, birds):
     assert find(ordering="created_at") == ["Birds", "a_b"]
 
 
-def test_users_know_those_of_their_projects(app, people, birds):
-    assert [p.id for p in users.list_people(app, people.owner)] == [
-        people.owner.user_id
-    ]
-    assert len(users.list_people(app, people.admin)) == 3
+def test_users_know_those_of_their_organisation(app, people, birds):
+    def list_numbers(who):
+        return [person.id for person in users.list_people(app, who)]
+
+    everybody = [who.user_id for who in (people.admin, people.owner, people.stranger)]
+    assert list_numbers(people.owner) == everybody
+    with app.database.write() as session:
+        membership = (1, people.stranger.user_id)
+        session.delete(session.get_one(OrganizationMember, membership))
+
+    assert list_numbers(people.owner) == everybody[:2]
+    assert list_numbers(people.stranger) == everybody[2:]
+    assert list_numbers(people.admin) == everybody
 
 
 def test_a_personal_token_is_stored_as_a_hash_and_good_for_its_owner(app, people):
-    made = personal_tokens.create_personal_token(app, people.owner, title="script")
+    wish = TokenWish(title="script")
+    made = personal_tokens.create_personal_token(app, people.owner, wish)
     (listed,) = personal_tokens.list_personal_tokens(app, people.owner)
     short = personal_tokens.buy_access(app, made.token)
 

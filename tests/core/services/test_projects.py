@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from labeldock.contract import InvalidInput, NotAllowed, NotFound
 from labeldock.db.tables import Annotation, ImportLink, Project, Run, Storage, Task
-from labeldock.services import annotations, projects, tasks
+from labeldock.services import annotations, deleting, projects, tasks
 from labeldock.services.tasks import TaskQuery
 from tests.core.concurrency import run_at_once
 
@@ -137,7 +137,7 @@ def test_deleting_tasks_counts_the_project_anew(place):
 
     tasks.delete_task(place.app, place.owner, made[0].id)
     assert totals() == (2, 1, 1)
-    tasks.delete_all_tasks(place.app, place.owner, place.project)
+    deleting.delete_all_tasks(place.app, place.owner, place.project)
     assert totals() == (0, 0, 0)
     with pytest.raises(NotFound, match="does not exist"):
         tasks.get_task(place.app, place.owner, made[1].id)

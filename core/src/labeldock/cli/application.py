@@ -9,19 +9,25 @@ from typing import Annotated
 import typer
 
 from labeldock.cli.apply import apply_file
+from labeldock.cli.attach import attach
+from labeldock.cli.audit import audit_commands
+from labeldock.cli.backup import backup, plan_backups, verify
 from labeldock.cli.demo.command import run_demo
 from labeldock.cli.doctor import check_installation
 from labeldock.cli.exports import export
 from labeldock.cli.failures import report_failure
+from labeldock.cli.label_studio import import_commands
 from labeldock.cli.migrations import migrate
 from labeldock.cli.new_provider import create_provider
 from labeldock.cli.plugins import list_plugins
 from labeldock.cli.projects import project_commands
+from labeldock.cli.restore import restore
 from labeldock.cli.runs import run_commands
 from labeldock.cli.secrets import secret_commands
 from labeldock.cli.serving import serve, work
 from labeldock.cli.storages import storage_commands
-from labeldock.cli.users import token_commands, user_commands
+from labeldock.cli.tokens import token_commands
+from labeldock.cli.users import user_commands
 from labeldock.cli.webhooks import webhook_commands
 
 ABOUT = """Connect cloud buckets to annotation projects.
@@ -60,13 +66,20 @@ def build_application() -> typer.Typer:
     application.command("migrate")(migrate)
     application.add_typer(user_commands, name="user")
     application.add_typer(token_commands, name="token")
+    application.add_typer(audit_commands, name="audit")
     application.add_typer(project_commands, name="project")
     application.add_typer(storage_commands, name="storage")
     application.add_typer(run_commands, name="run")
     application.add_typer(webhook_commands, name="webhook")
     application.add_typer(secret_commands, name="secrets")
+    application.add_typer(import_commands, name="import")
     application.command("apply")(apply_file)
     application.command("export")(export)
+    application.command("backup")(backup)
+    application.command("backup-plan")(plan_backups)
+    application.command("verify")(verify)
+    application.command("restore")(restore)
+    application.command("attach")(attach)
     application.command("plugins")(list_plugins)
     application.command("new-provider")(create_provider)
     application.command("doctor")(check_installation)

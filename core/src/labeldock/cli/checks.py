@@ -8,9 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -18,16 +16,28 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import col, func, select
 
+from labeldock.cli.findings import Finding, approve, fail, warn
+from labeldock.cli.service_checks import (
+    check_broker,
+    check_egress,
+    check_openid,
+    check_persistent,
+    check_web,
+)
+from labeldock.cli.serving import DEFAULT_HOST, DEFAULT_PORT
 from labeldock.contract.errors import LabeldockError
 from labeldock.db import schema
 from labeldock.db.engine import Database
+from labeldock.db.history import WorkerSign
 from labeldock.db.messages import Webhook
 from labeldock.db.secrets import KEY_FILE, EncryptedValue, Vault, load_vault
-from labeldock.db.tables import StorageSecret, User
+from labeldock.db.tables import StorageSecret, User, utc_now
 from labeldock.db.types import database_now
 from labeldock.host import CatalogEntry, PluginStatus
 from labeldock.host.catalog import Catalog
 from labeldock.services.context import load_providers
+from labeldock.services.lost_secrets import find_lost, name_lost
+from labeldock.services.worker_signs import PERIOD
 from labeldock.settings import Settings, load_settings
 
 GIB: Final = 1024**3
@@ -35,24 +45,7 @@ LEAST_FREE: Final = GIB // 4
 LITTLE_FREE: Final = 2 * GIB
 LARGE_SQLITE: Final = 10 * GIB
 CLOCK_LIMIT: Final = 2.0  # seconds
-
-
-class Level(StrEnum):
-    """How a check went; only FAIL makes the command fail."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report."""
-
-    check: str
-    level: Level
-    message: str
-    remedy: str | None = None
+USUAL_ADDRESS: Final = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
 
 
 def examine() -> Iterator[Finding]:
@@ -60,26 +53,17 @@ def examine() -> Iterator[Finding]:
     try:
         settings = load_settings()
     except LabeldockError as error:
-        yield _fail("settings", error.message, error.remedy)
+        yield fail("settings", error.message, error.remedy)
         return
-    yield _ok("settings", f"home is {settings.home}")
+    yield approve("settings", f"home is {settings.home}")
     yield from _check_home(settings)
     yield from _check_secret_key(settings)
     yield from _check_database(settings)
-    yield from _check_broker(settings)
+    yield from check_broker(settings)
+    yield from check_egress(settings)
     yield from _check_plugins(settings)
-
-
-def _ok(check: str, message: str) -> Finding:
-    return Finding(check, Level.OK, message)
-
-
-def _warn(check: str, message: str, remedy: str | None = None) -> Finding:
-    return Finding(check, Level.WARN, message, remedy)
-
-
-def _fail(check: str, message: str, remedy: str | None = None) -> Finding:
-    return Finding(check, Level.FAIL, message, remedy)
+    yield from check_openid(settings)
+    yield check_web(settings, USUAL_ADDRESS)
 
 
 # The home folder
@@ -88,7 +72,7 @@ def _fail(check: str, message: str, remedy: str | None = None) -> Finding:
 def _check_home(settings: Settings) -> Iterator[Finding]:
     folder = _find_existing(settings.home)
     if not folder.is_dir():
-        yield _fail("home", f"{folder} is not a folder.", "Set LABELDOCK_HOME.")
+        yield fail("home", f"{folder} is not a folder.", "Set LABELDOCK_HOME.")
         return
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -96,10 +80,10 @@ def _check_home(settings: Settings) -> Iterator[Finding]:
     except OSError as error:
         reason = error.strerror or "not writable"
         remedy = f"Let user {os.getuid()} write there, or set LABELDOCK_HOME."
-        yield _fail("home", f"{folder}: {reason}.", remedy)
+        yield fail("home", f"{folder}: {reason}.", remedy)
     else:
         is_there = folder == settings.home
-        yield _ok("home", "writable" if is_there else "will be made at first use")
+        yield approve("home", "writable" if is_there else "will be made at first use")
     yield _check_space(folder)
 
 
@@ -113,25 +97,25 @@ def _check_space(folder: Path) -> Finding:
     message = f"{free / GIB:.1f} GiB free"
     remedy = "Make room, or move LABELDOCK_HOME."
     if free < LEAST_FREE:
-        return _fail("disk", message, remedy)
+        return fail("disk", message, remedy)
     if free < LITTLE_FREE:
-        return _warn("disk", message, remedy)
-    return _ok("disk", message)
+        return warn("disk", message, remedy)
+    return approve("disk", message)
 
 
 def _check_secret_key(settings: Settings) -> Iterator[Finding]:
     is_set = bool(settings.secret_key.get_secret_value())
     key_file = settings.home / KEY_FILE
     if _has_no_key_yet(settings):
-        yield _ok("secret key", "will be made in the home folder at first use")
+        yield approve("secret key", "will be made in the home folder at first use")
         return
     try:
         load_vault(settings)
     except LabeldockError as error:
-        yield _fail("secret key", error.message, error.remedy)
+        yield fail("secret key", error.message, error.remedy)
     except OSError as error:
         reason = error.strerror or "not readable"
-        yield _fail("secret key", f"{key_file}: {reason}.", "Make it readable.")
+        yield fail("secret key", f"{key_file}: {reason}.", "Make it readable.")
     else:
         yield from _check_key_file(key_file, is_set=is_set)
 
@@ -144,12 +128,12 @@ def _has_no_key_yet(settings: Settings) -> bool:
 
 def _check_key_file(key_file: Path, *, is_set: bool) -> Iterator[Finding]:
     if is_set:
-        yield _ok("secret key", "set in LABELDOCK_SECRET_KEY")
+        yield approve("secret key", "set in LABELDOCK_SECRET_KEY")
     elif key_file.stat().st_mode & 0o077:
         remedy = f"Run: chmod 600 {key_file}"
-        yield _warn("secret key", f"{key_file} is open to other users.", remedy)
+        yield warn("secret key", f"{key_file} is open to other users.", remedy)
     else:
-        yield _ok("secret key", f"in {key_file}; keep a copy of it")
+        yield approve("secret key", f"in {key_file}; keep a copy of it")
 
 
 # The database
@@ -159,16 +143,16 @@ def _check_database(settings: Settings) -> Iterator[Finding]:
     url = settings.effective_database_url
     try:
         if _is_missing_file(url):
-            yield _ok("database", "SQLite; will be made at first use")
+            yield approve("database", "SQLite; will be made at first use")
             return
         with closing(Database(url)) as database:
             yield from _ask_database(settings, database)
     except SQLAlchemyError as error:
         kind = type(getattr(error, "orig", None) or error).__name__
         remedy = "Start it, or correct LABELDOCK_DATABASE_URL."
-        yield _fail("database", f"It cannot be reached ({kind}).", remedy)
+        yield fail("database", f"It cannot be reached ({kind}).", remedy)
     except LabeldockError as error:
-        yield _fail("database", error.message, error.remedy)
+        yield fail("database", error.message, error.remedy)
 
 
 def _is_missing_file(url: str) -> bool:
@@ -183,17 +167,18 @@ def _is_missing_file(url: str) -> bool:
 def _ask_database(settings: Settings, database: Database) -> Iterator[Finding]:
     found, wanted = schema.current_revision(database), schema.head_revision()
     kind = "SQLite" if database.is_sqlite else "PostgreSQL"
-    yield _ok("database", f"{kind}, reachable")
+    yield approve("database", f"{kind}, reachable")
     if found == wanted:
-        yield _ok("schema", f"revision {found}")
+        yield approve("schema", f"revision {found}")
         yield _check_users(database)
+        yield from _check_workers(settings, database)
         yield from _check_stored_secrets(settings, database)
     elif database.is_sqlite:
         message = f"revision {found or 'none'}; brought to {wanted} at the next start"
-        yield _warn("schema", message, "Make a backup before.")
+        yield warn("schema", message, "Make a backup before.")
     else:
         message = f"revision {found or 'none'}, this version needs {wanted}"
-        yield _fail("schema", message, "Run: labeldock migrate")
+        yield fail("schema", message, "Run: labeldock migrate")
     if database.is_sqlite:
         yield from _check_sqlite(settings, database)
     yield _check_clock(database)
@@ -203,9 +188,23 @@ def _check_users(database: Database) -> Finding:
     with database.read() as session:
         count = session.exec(select(func.count()).select_from(User)).one()
     if count:
-        return _ok("users", f"{count}")
+        return approve("users", f"{count}")
     command = "labeldock user create --admin --email you@example.org"
-    return _warn("users", "Nobody can log in yet.", f"Run: {command}")
+    return warn("users", "Nobody can log in yet.", f"Run: {command}")
+
+
+def _check_workers(settings: Settings, database: Database) -> Iterator[Finding]:
+    if settings.is_embedded:
+        return  # the web service is its own
+    alive = utc_now() - 3 * PERIOD
+    query = select(func.count()).where(col(WorkerSign.seen_at) > alive)
+    with database.read() as session:
+        count = session.exec(query).one()
+    if count:
+        yield approve("workers", f"{count}")
+    else:
+        message = "None gave a sign of life within the last minute."
+        yield warn("workers", message, "Run: labeldock worker")
 
 
 def _check_stored_secrets(settings: Settings, database: Database) -> Iterator[Finding]:
@@ -216,17 +215,19 @@ def _check_stored_secrets(settings: Settings, database: Database) -> Iterator[Fi
         vault = None if _has_no_key_yet(settings) else load_vault(settings)
     except (LabeldockError, OSError):
         return  # said already, as the finding about the key
-    lost = sum(n for key, n in counts.items() if not (vault and vault.knows(key)))
+    knows = vault.knows if vault else lambda _key_id: False
+    lost = sum(n for key, n in counts.items() if not knows(key))
     if lost:
-        message = f"{lost} of {total} cannot be read with the present keys."
+        names = name_lost(find_lost(database, knows))
+        message = f"{lost} of {total} cannot be read with the present keys: {names}."
         remedy = "Add the earlier key to LABELDOCK_SECRET_KEY, after a comma, or enter "
-        yield _fail("stored secrets", message, f"{remedy}them again.")
+        yield fail("stored secrets", message, f"{remedy}them again.")
     elif vault and (earlier := _count_earlier(vault, counts)):
         message = f"{earlier} of {total} need an earlier key of LABELDOCK_SECRET_KEY."
         remedy = "Run: labeldock secrets rotate. Then that key can go."
-        yield _warn("stored secrets", message, remedy)
+        yield warn("stored secrets", message, remedy)
     elif total:
-        yield _ok("stored secrets", f"{total}, readable")
+        yield approve("stored secrets", f"{total}, readable")
 
 
 def _count_secrets(database: Database) -> Counter[str]:
@@ -249,12 +250,12 @@ def _check_sqlite(settings: Settings, database: Database) -> Iterator[Finding]:
     remedy = "Set LABELDOCK_DATABASE_URL to a PostgreSQL database."
     if not settings.is_embedded:
         message = "SQLite serves one machine; LABELDOCK_BROKER_URL is for several."
-        yield _warn("sqlite", message, remedy)
+        yield warn("sqlite", message, remedy)
     name = database.engine.url.database
     size = Path(name).stat().st_size if name else 0
     if size > LARGE_SQLITE:
         message = f"The file has {size / GIB:.0f} GiB; PostgreSQL is due."
-        yield _warn("sqlite", message, remedy)
+        yield warn("sqlite", message, remedy)
 
 
 def _check_clock(database: Database) -> Finding:
@@ -267,27 +268,8 @@ def _check_clock(database: Database) -> Finding:
     message = f"differs from the database's by {seconds:.1f} s"
     if seconds > CLOCK_LIMIT:
         remedy = "Set both clocks by NTP: signed URLs depend on this one."
-        return _warn("clock", message, remedy)
-    return _ok("clock", message)
-
-
-# The queue
-
-
-def _check_broker(settings: Settings) -> Iterator[Finding]:
-    if settings.is_embedded:
-        yield _ok("broker", "in this process; the web service does the work")
-        return
-    import redis
-
-    try:
-        client = redis.Redis.from_url(settings.broker_url, socket_timeout=5)
-        client.ping()
-    except (redis.RedisError, ValueError, OSError) as error:
-        message = f"Redis cannot be reached ({type(error).__name__})."
-        yield _fail("broker", message, "Start it, or correct LABELDOCK_BROKER_URL.")
-    else:
-        yield _ok("broker", "Redis, reachable; run `labeldock worker` for the work")
+        return warn("clock", message, remedy)
+    return approve("clock", message)
 
 
 # Plug-ins
@@ -295,21 +277,25 @@ def _check_broker(settings: Settings) -> Iterator[Finding]:
 
 def _check_plugins(settings: Settings) -> Iterator[Finding]:
     lenient = settings.model_copy(update={"strict_plugins": False})
-    catalog = load_providers(lenient)
+    try:
+        catalog = load_providers(lenient)
+    except LabeldockError:
+        return  # said already, as the finding about egress
     yield from map(_describe_plugin, catalog.entries)
     if not catalog.providers:
         remedy = "For local files: pip install labeldock-local"
-        yield _warn("providers", "No storage can be connected.", remedy)
+        yield warn("providers", "No storage can be connected.", remedy)
     yield from _check_roots(settings, catalog)
+    yield from check_persistent(settings, catalog)
 
 
 def _describe_plugin(entry: CatalogEntry) -> Finding:
     check = f"plug-in {entry.name}"
     text = f"{entry.distribution} {entry.version} is {entry.status.value}"
     if entry.status in {PluginStatus.LOADED, PluginStatus.DISABLED}:
-        return _ok(check, text)
+        return approve(check, text)
     remedy = f"Repair or uninstall it, or put {entry.name} on the block list."
-    return _fail(check, f"{text}: {entry.reason}", remedy)
+    return fail(check, f"{text}: {entry.reason}", remedy)
 
 
 def _check_roots(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
@@ -319,7 +305,7 @@ def _check_roots(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
         return
     if not roots:
         remedy = "Set LABELDOCK_LOCAL_ROOTS to the folders that may be connected."
-        yield _warn("local roots", "No folder may be connected.", remedy)
+        yield warn("local roots", "No folder may be connected.", remedy)
     for root in roots:
         yield _check_root(Path(root), settings.home)
 
@@ -327,8 +313,8 @@ def _check_roots(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
 def _check_root(root: Path, home: Path) -> Finding:
     if home.resolve().is_relative_to(root):
         message = f"{root} contains LABELDOCK_HOME, with its database and keys."
-        return _fail("local roots", message, "Allow folders beside it only.")
+        return fail("local roots", message, "Allow folders beside it only.")
     if root.is_dir() and os.access(root, os.R_OK | os.X_OK):
-        return _ok("local roots", str(root))
+        return approve("local roots", str(root))
     problem = "is not readable" if root.is_dir() else "is not a folder"
-    return _warn("local roots", f"{root} {problem}.", "Correct LABELDOCK_LOCAL_ROOTS.")
+    return warn("local roots", f"{root} {problem}.", "Correct LABELDOCK_LOCAL_ROOTS.")

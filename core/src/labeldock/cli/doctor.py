@@ -10,7 +10,7 @@ from labeldock.cli.arguments import AsJson
 from labeldock.cli.showing import print_json
 
 if TYPE_CHECKING:
-    from labeldock.cli.checks import Finding
+    from labeldock.cli.findings import Finding
 
 COLOURS = {
     "ok": typer.colors.GREEN,
@@ -22,12 +22,14 @@ COLOURS = {
 def check_installation(as_json: AsJson = False) -> None:
     """Check the installation, and say what to do.
 
-    Settings, folders, secret key, database, clock, queue and plug-ins are looked at.
-    Nothing is created or changed. The exit code is 1 if anything fails.
+    Settings, folders, disk space, keys, database, clock, Redis, workers, egress,
+    plug-ins, persistent storage, OpenID and the web address are looked at. Nothing is
+    created or changed. The exit code is 1 if anything fails.
     """
     import logging
 
-    from labeldock.cli.checks import Level, examine
+    from labeldock.cli.checks import examine
+    from labeldock.cli.findings import Level
 
     # The report itself says what went wrong.
     logging.getLogger("labeldock.host").setLevel(logging.CRITICAL)

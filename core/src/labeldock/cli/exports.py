@@ -53,7 +53,7 @@ def export(
         if output is None or str(output) == "-":
             _dump(operation, project, form, sys.stdout.buffer)
             return
-        with _open_output(output) as file:
+        with open_output(output) as file:
             tasks, annotations = _dump(operation, project, form, file)
     place = clean_text(str(output))
     note = f"Wrote {tasks} tasks with {annotations} annotations to {place}"
@@ -74,7 +74,8 @@ def _dump(
     return tasks, annotations
 
 
-def _open_output(path: Path) -> AbstractContextManager[BinaryIO]:
+def open_output(path: Path) -> AbstractContextManager[BinaryIO]:
+    """A file to write to, which takes the place of another once it is complete."""
     is_special = path.exists() and not path.is_file()  # a pipe, or /dev/null
     return path.open("wb") if is_special else _replace_file(path)
 

@@ -40,9 +40,11 @@ def open_operation(email: str | None = None) -> Iterator[Operation]:
 @contextmanager
 def open_application() -> Iterator[AppContext]:
     """Open the application for a command at a terminal."""
+    from labeldock.services.auditing import Origin, acting_from
     from labeldock.services.context import opened_context
 
-    with opened_context(load_terminal_settings()) as app:
+    settings = load_terminal_settings()
+    with acting_from(Origin(channel="terminal")), opened_context(settings) as app:
         yield app
 
 

@@ -84,6 +84,8 @@ def count_done(run: RunView) -> int:
     """How many objects a run has dealt with."""
     if run.kind == "export":
         return run.counts.get("delivered", 0) + run.counts.get("failed", 0)
+    if run.kind in {"backup", "restore"}:
+        return run.counts.get("done", 0)
     return run.counts.get("seen", 0)
 
 
@@ -101,6 +103,8 @@ class _Bar(_Display):
             console=build_console(is_error=True),
         )
         title = f"{run.kind} of storage {run.storage_id}"
+        if run.storage_id is None:
+            title = f"{run.kind} {run.id}"
         self._row = self._progress.add_task(title, total=None, counts="starting")
 
     def __enter__(self) -> None:

@@ -7,7 +7,7 @@ import typer
 from labeldock.cli.arguments import AsJson
 from labeldock.cli.failures import FAILURE
 from labeldock.cli.operating import open_application
-from labeldock.cli.showing import print_json
+from labeldock.cli.showing import print_json, print_table
 
 secret_commands = typer.Typer(
     no_args_is_help=True, help="Stored secrets and their keys."
@@ -42,4 +42,29 @@ def rotate(as_json: AsJson = False) -> None:
                 "LABELDOCK_SECRET_KEY, after a comma, or enter them again.",
                 err=True,
             )
+        raise typer.Exit(FAILURE)
+
+
+@secret_commands.command("lost")
+def list_lost(as_json: AsJson = False) -> None:
+    """Name the storages and webhooks whose secrets have to be entered again.
+
+    They were encrypted with a key that is not in LABELDOCK_SECRET_KEY. All else works
+    without it. The exit code is 1 if there are any.
+    """
+    from labeldock.services.lost_secrets import find_lost
+
+    with open_application() as app:
+        lost = find_lost(app.database, app.vault.knows)
+    if as_json:
+        print_json(lost)
+    elif lost:
+        headings = ("kind", "id", "project", "title", "secrets")
+        print_table(
+            headings,
+            ((e.kind, e.id, e.project_id, e.title, ", ".join(e.fields)) for e in lost),
+        )
+    else:
+        typer.echo("All stored secrets can be read.")
+    if lost:
         raise typer.Exit(FAILURE)

@@ -7,11 +7,13 @@ process.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
+import tempfile
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -56,24 +58,33 @@ def serve(
     ] = 1,
 ) -> None:
     """Run the web service; without a broker it does the work as well."""
-    from labeldock.services import access
+    from labeldock.cli.listeners import open_listener
     from labeldock.services.context import open_context
 
     settings = load_service_settings()
     listener = open_listener(host, port)
     app = open_context(settings)
     typer.echo(f"Labeldock is at {describe_address(listener)}", err=True)
-    if not access.count_users(app):
-        typer.echo(
-            "Nobody can log in yet. Create the first user:\n"
-            "  labeldock user create --admin --email you@example.org",
-            err=True,
-        )
+    _offer_first_login(app, describe_address(listener))
     if workers == 1:
         run_service(app, listener)
         return
     app.close()  # each process opens its own
     run_processes(listener, workers)
+
+
+def _offer_first_login(app: AppContext, address: str) -> None:
+    """Print the link of the first administrator, until somebody has used one."""
+    from labeldock.cli.accounts import render_link
+    from labeldock.services.accounts.links import prepare_first_admin
+
+    link = prepare_first_admin(app)
+    if link is not None:
+        typer.echo(
+            "Nobody can log in yet. Become the administrator here, once, within a "
+            f"day:\n  {render_link(app, link, address)}",
+            err=True,
+        )
 
 
 def load_service_settings() -> Settings:
@@ -85,26 +96,6 @@ def load_service_settings() -> Settings:
     configure_logging(settings)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # serve says what matters
     return settings
-
-
-def open_listener(host: str, port: int) -> socket.socket:
-    """A socket that listens there.
-
-    Raises:
-        InvalidInput: the address is not one of this machine's, or the port is taken.
-    """
-    from labeldock.contract.errors import InvalidInput
-
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        reason = error.strerror or "it is taken"
-        raise InvalidInput(
-            f"The service cannot listen on {host}, port {port}: {reason}.",
-            field="port",
-            remedy="Choose another one with --port, or --host.",
-        ) from None
 
 
 def describe_address(listener: socket.socket) -> str:
@@ -134,18 +125,23 @@ def run_service(app: AppContext, listener: socket.socket) -> None:
 def run_processes(listener: socket.socket, count: int) -> None:
     """The same in several processes, which are started again when they die."""
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
-    host, port = listener.getsockname()[:2]
-    listener.close()  # uvicorn opens it again, in the form that its processes take
+    from labeldock.cli.listeners import share_address
+    from labeldock.metrics import SHARED_FOLDER
+
+    address = share_address(listener)
     _prepare_signals()
-    uvicorn.run(
+    numbers = tempfile.TemporaryDirectory(prefix="labeldock-metrics-")
+    config = uvicorn.Config(
         f"{__name__}:{build_web_app.__name__}",
         factory=True,
-        host=host,
-        port=port,
         workers=count,
         **_choose_options(),
     )
+    with address, numbers as folder:
+        os.environ[SHARED_FOLDER] = folder  # for the processes, as they start
+        Multiprocess(config, sockets=[address]).run()
 
 
 def _choose_options() -> dict[str, Any]:
@@ -165,8 +161,10 @@ def _prepare_signals() -> None:
 
 def build_web_app() -> Starlette:
     """The web application of one process, from its environment; for uvicorn."""
+    from labeldock.metrics import forget_dead_processes
     from labeldock.services.context import open_context
 
+    forget_dead_processes()
     return compose_service(open_context(load_service_settings()))
 
 
@@ -177,8 +175,10 @@ def compose_service(parts: AppContext) -> Starlette:
     from labeldock.jobs.bell import attach_bell
     from labeldock.jobs.broker import build_broker
     from labeldock.jobs.worker import Worker
+    from labeldock.services.lost_secrets import warn_of_lost
     from labeldock.web.app import create_app
 
+    warn_of_lost(parts)
     broker = build_broker(parts.settings)
     app = attach_bell(parts, broker)
 
@@ -198,7 +198,22 @@ def compose_service(parts: AppContext) -> Starlette:
     return create_app(app, lifespan=live)
 
 
-def work() -> None:
+def work(
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="Show what it counts to Prometheus at this port, to anybody.",
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option("--metrics-host", metavar="ADDRESS", help="Address of that port."),
+    ] = DEFAULT_HOST,
+) -> None:
     """Do the work of syncs and exports, on any number of machines.
 
     They share the database and the broker. SIGTERM or Ctrl-C ends it.
@@ -207,16 +222,40 @@ def work() -> None:
     from labeldock.jobs.broker import build_broker
     from labeldock.jobs.worker import Worker
     from labeldock.services.context import opened_context
+    from labeldock.services.lost_secrets import warn_of_lost
 
     settings = load_service_settings()
     ended = threading.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: ended.set())
     broker = build_broker(settings)
-    with opened_context(settings) as app:
+    with opened_context(settings) as app, _shown_metrics(host, metrics_port):
+        warn_of_lost(app)
         worker = Worker(attach_bell(app, broker), broker)
         worker.start()
         typer.echo("The worker is ready; Ctrl-C stops it.", err=True)
         ended.wait()
         worker.stop(STOP_SECONDS)
         broker.close()
+
+
+@contextmanager
+def _shown_metrics(host: str, port: int | None) -> Iterator[None]:
+    """What this process counts, at a port of its own."""
+    if port is None:
+        yield
+        return
+    from prometheus_client import start_http_server
+
+    from labeldock.cli.listeners import explained
+    from labeldock.metrics import REGISTRY
+
+    with explained(host, port):
+        server, thread = start_http_server(port, host, registry=REGISTRY)
+    typer.echo(f"Metrics are at http://{host}:{server.server_port}/metrics", err=True)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -73,7 +73,7 @@ def split_headers(assignments: Sequence[str]) -> dict[str, str]:
         InvalidInput: one is not of this form, or cannot be read.
     """
     pairs = (assignment.partition("=") for assignment in assignments)
-    return {name: _read_reference("--header", text) for name, _, text in pairs}
+    return {name: read_reference("--header", text) for name, _, text in pairs}
 
 
 def _split_words(
@@ -117,7 +117,7 @@ def _refuse(field: str, message: str, remedy: str | None = None) -> InvalidInput
 
 
 def _parse_value(model: type[BaseModel], name: str, text: str) -> Any:  # JSON
-    value = _read_reference(name, text)
+    value = read_reference(name, text)
     if name not in model.model_fields:
         return value
     kinds = _list_types(model, name)
@@ -148,7 +148,7 @@ def _flatten(annotation: Any) -> Iterator[type]:  # what typing calls a special 
         yield origin or annotation
 
 
-def _read_reference(name: str, text: str) -> str:
+def read_reference(name: str, text: str) -> str:
     """The value itself, or what `@env:NAME`, `@-` and `@FILE` stand for."""
     if not text.startswith("@"):
         return text

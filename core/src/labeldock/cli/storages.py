@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -187,12 +188,27 @@ def _report(view: StorageView, what: str, as_json: bool) -> None:
 
 
 @storage_commands.command("remove")
-def remove_storage(storage: StorageId, as_user: AsUser = None) -> None:
-    """Disconnect a storage; its tasks and the objects in the bucket stay."""
+def remove_storage(
+    storage: StorageId,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask, whatever it detaches.")
+    ] = False,
+    as_user: AsUser = None,
+) -> None:
+    """Disconnect a storage; its tasks and the objects in the bucket stay.
+
+    If tasks were made from its objects, it says so first, and asks in a terminal.
+    """
     from labeldock.services import storages
+    from labeldock.services.slots.detaching import describe_removal
 
     with open_operation(as_user) as (app, principal):
         view = storages.find_storage(app, principal, storage)
+        warning = describe_removal(app, principal, storage).warning
+        if warning is not None:
+            typer.echo(f"Warning: {warning}", err=True)
+            if not yes and sys.stdin.isatty():
+                typer.confirm("Remove it?", abort=True, err=True)
         storages.remove_storage(app, principal, storage, view.purpose)
     typer.echo(f"Removed storage {storage}; its tasks and its objects are kept.")
 

@@ -109,9 +109,10 @@ def _report_queued(run: RunView, *, as_json: bool) -> None:
 
 
 def _explain_interruption(run: RunView) -> str:
+    resume = f"  labeldock storage sync {run.storage_id}\n" if run.storage_id else ""
+    place = "and can go on from there:" if resume else "in the queue."
     return (
-        f"Interrupted. Run {run.id} keeps its place and can go on from there:\n"
-        f"  labeldock storage sync {run.storage_id}\n"
+        f"Interrupted. Run {run.id} keeps its place {place}\n{resume}"
         f"A running service or worker goes on with it by itself; to stop it for good:\n"
         f"  labeldock run cancel {run.id}"
     )

@@ -1,4 +1,4 @@
-"""`labeldock user` and `labeldock token`: who may log in, and their tokens."""
+"""`labeldock user`: who may log in."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import Annotated
 
 import typer
 
+from labeldock.cli import accounts
 from labeldock.cli.arguments import AsJson
 from labeldock.cli.operating import open_application
 from labeldock.cli.showing import print_json
+from labeldock.cli.tokens import token_commands
 
 user_commands = typer.Typer(no_args_is_help=True, help="Who may log in.")
-token_commands = typer.Typer(no_args_is_help=True, help="Personal tokens for the API.")
+user_commands.add_typer(token_commands, name="token", hidden=True)
+user_commands.command("list")(accounts.list_users)
+user_commands.command("link")(accounts.print_link)
+user_commands.command("deactivate")(accounts.deactivate_user)
+user_commands.command("activate")(accounts.activate_user)
+user_commands.command("delete")(accounts.delete_user)
 
 Email = Annotated[
     str, typer.Option("--email", metavar="EMAIL", help="The user's e-mail address.")
@@ -62,42 +69,3 @@ def _ask_password() -> str:
     if sys.stdin.isatty():
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")
-
-
-@token_commands.command("create")
-def create_token(
-    email: Email,
-    title: Annotated[
-        str, typer.Option("--title", metavar="TEXT", help="What it is for.")
-    ] = "",
-) -> None:
-    """Make a token and print it, alone; it is not shown again."""
-    from labeldock.services import access
-
-    with open_application() as app:
-        typer.echo(access.create_token(app, email, title=title))
-
-
-@token_commands.command("revoke")
-def revoke_token(
-    token: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="TOKEN",
-            help="The token. Left out, it is asked for, or read from standard input.",
-        ),
-    ] = None,
-) -> None:
-    """End the validity of a token."""
-    from labeldock.services import access
-
-    chosen = token if token is not None else _ask_token()
-    with open_application() as app:
-        access.revoke_token(app, chosen.strip())
-    typer.echo("The token is revoked.")
-
-
-def _ask_token() -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt("Token", hide_input=True))
-    return sys.stdin.readline()

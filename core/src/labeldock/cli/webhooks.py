@@ -24,7 +24,7 @@ Actions = Annotated[
     typer.Option(
         "--action",
         metavar="NAME",
-        help="RUN_STARTED, RUN_FINISHED, RUN_FAILED or TASKS_CREATED; may be "
+        help="What it is told of, e.g. RUN_FAILED or ANNOTATION_CREATED; may be "
         "repeated. Otherwise all of them.",
     ),
 ]

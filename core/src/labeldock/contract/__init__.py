@@ -50,10 +50,12 @@ from labeldock.contract.observers import (
     TasksCreated,
 )
 from labeldock.contract.options import (
+    ADVANCED,
     CONTRACT_VERSION,
     ENDPOINT,
     RESERVED_FIELDS,
     RESERVED_NAMES,
+    Advanced,
     Capabilities,
     Endpoint,
     OperatorOptions,
@@ -107,6 +109,7 @@ from labeldock.contract.values import (
 
 __all__ = [
     "ABSENT",
+    "ADVANCED",
     "ALWAYS",
     "CONTRACT_VERSION",
     "ENDPOINT",
@@ -117,6 +120,7 @@ __all__ = [
     "RESERVED_FIELDS",
     "RESERVED_NAMES",
     "AccessDenied",
+    "Advanced",
     "AnnotationDelivered",
     "AnnotationFailed",
     "Availability",

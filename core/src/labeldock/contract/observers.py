@@ -26,11 +26,14 @@ class StorageChanged:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """A run came to an end state: completed, completed_with_errors, failed, ..."""
+    """A run came to an end state: completed, completed_with_errors, failed, ...
+
+    A backup has no storage; a restore has no project until it has made it.
+    """
 
     run_id: int
-    storage_id: int
-    project_id: int
+    storage_id: int | None
+    project_id: int | None
     kind: str
     state: str
     counts: dict[str, int]
@@ -68,9 +71,12 @@ class AnnotationFailed:
 
 @dataclass(frozen=True, slots=True)
 class MediaServed:
-    """Media was handed out, as a redirect or as a stream of `length` bytes."""
+    """Media was handed out, as a redirect or as a stream of `length` bytes.
 
-    storage_id: int
+    Without a storage it lies in the persistent storage.
+    """
+
+    storage_id: int | None
     key: str
     user_id: int | None
     task_id: int | None

@@ -5,7 +5,7 @@ the console's form, the command line's options and the reference page. Field nam
 the names on the wire, flat (`region_name`, not `s3.region`). A field of type
 `SecretStr` is encrypted at rest, never shown again, and kept when an update leaves it
 out. A field marked with `ENDPOINT` holds an address that requests are sent to; the host
-checks it before anything is sent.
+checks it before anything is sent. One marked with `ADVANCED` is for few.
 """
 
 from __future__ import annotations
@@ -45,6 +45,18 @@ class Endpoint:
 
 ENDPOINT: Final = Endpoint()
 """Marks a settings field that holds an address: `Annotated[str | None, ENDPOINT]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """The type of `ADVANCED`."""
+
+
+ADVANCED: Final = Advanced()
+"""Marks a settings field that few need; forms show it only to those who ask for more.
+
+`Annotated[bool, ADVANCED]`. It is a field like any other everywhere else.
+"""
 
 
 class StorageOptions(BaseModel):

@@ -97,7 +97,12 @@ class ManyRows:
 
 def encode_time(connection: Connection, value: datetime | None) -> Any:
     """A time as `insert_rows` wants it."""
-    if value is None or connection.dialect.name != "sqlite":
+    return encode_time_for(connection.dialect.name, value)
+
+
+def encode_time_for(dialect: str, value: datetime | None) -> Any:
+    """A time as `insert_rows` wants it with a connection of this dialect."""
+    if value is None or dialect != "sqlite":
         return value
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 

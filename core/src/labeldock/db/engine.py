@@ -8,6 +8,7 @@ transaction.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -30,12 +31,12 @@ from labeldock.contract.errors import ConfigurationError
 
 ResultT = TypeVar("ResultT")
 _BUSY_TIMEOUT: Final = 30_000  # milliseconds; other processes write in short turns
+_BUSY_PAUSE: Final = 0.01  # seconds
 _IDLE_TIMEOUT: Final = 60_000  # milliseconds within a transaction; PostgreSQL
 _RETRIES: Final = 5
 _RETRIED_STATES: Final = {"40001", "40P01"}  # serialization failure, deadlock
 _PRAGMAS: Final = (
-    f"PRAGMA busy_timeout={_BUSY_TIMEOUT}",  # first: the next may have to wait
-    "PRAGMA journal_mode=WAL",
+    f"PRAGMA busy_timeout={_BUSY_TIMEOUT}",
     "PRAGMA synchronous=NORMAL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA cache_size=-16384",
@@ -274,6 +275,24 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:  # driver objects
     connection.isolation_level = None  # transactions are begun by _begin_sqlite alone
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Write ahead; of those who open a new file at once, most are told to come back.
+
+    SQLite does not wait for them by itself: two that both wait would wait for ever.
+    """
+    deadline = time.monotonic() + _BUSY_TIMEOUT / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

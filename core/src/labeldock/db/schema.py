@@ -11,8 +11,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Table
 
-import labeldock.db.partitions  # noqa: F401  its tables belong to the schema
+import labeldock.db.accounts
+import labeldock.db.archives
+import labeldock.db.audit
+import labeldock.db.drafts
+import labeldock.db.history
+import labeldock.db.incoming
+import labeldock.db.partitions
+import labeldock.db.slots
+import labeldock.db.task_locks
+import labeldock.db.views  # noqa: F401  their tables belong to the schema
 from labeldock.contract.errors import ConfigurationError
 from labeldock.db.engine import Database
 from labeldock.db.messages import SCHEMA
@@ -86,11 +96,25 @@ def list_differences(database: Database) -> list[object]:
         return list(compare_metadata(context, SCHEMA))
 
 
+def list_tables() -> list[Table]:
+    """All tables, those first that others refer to."""
+    return SCHEMA.sorted_tables
+
+
+def upgrade_within(connection: Connection) -> None:
+    """Bring a database to the newest revision, as part of a transaction."""
+    _alter_within(connection, lambda config: command.upgrade(config, "head"))
+
+
 def _alter(database: Database, action: Callable[[Config], None]) -> None:
     with database.migrate_connection() as connection:
-        config = _build_config()
-        config.attributes["connection"] = connection
-        action(config)
+        _alter_within(connection, action)
+
+
+def _alter_within(connection: Connection, action: Callable[[Config], None]) -> None:
+    config = _build_config()
+    config.attributes["connection"] = connection
+    action(config)
 
 
 def _build_config() -> Config:

@@ -56,6 +56,10 @@ def _id() -> Any:  # SQLModel types every Field as Any
     return Field(default=None, sa_column=Column(BigId, primary_key=True))
 
 
+def _number() -> Any:
+    return Field(default=None, sa_column=Column(BigId, nullable=True))
+
+
 def _reference(
     target: str, ondelete: str, *, index: bool, optional: bool = False
 ) -> Any:
@@ -90,7 +94,7 @@ _AUTO: Final = {"sqlite_autoincrement": True}
 
 
 class User(SQLModel, table=True):
-    """Somebody who can log in."""
+    """Somebody who can log in; whoever is deleted stays as a row without a name."""
 
     __tablename__ = "user_account"
     __table_args__ = (UniqueConstraint("email"), _AUTO)
@@ -100,11 +104,17 @@ class User(SQLModel, table=True):
     password_hash: str
     first_name: str = ""
     last_name: str = ""
+    avatar: str = ""
     is_admin: bool = False
     is_active: bool = True
     session_epoch: int = 0
+    email_confirmed: bool = True  # somebody vouched for it
+    active_organization_id: int | None = _reference(
+        "organization.id", "SET NULL", index=False, optional=True
+    )
     created_at: datetime = _time(now=True)
     last_activity: datetime | None = _time()
+    deleted_at: datetime | None = _time()
 
 
 class Token(SQLModel, table=True):
@@ -120,6 +130,7 @@ class Token(SQLModel, table=True):
     jti: str | None = None
     title: str = ""
     scopes: list[str] | None = _json(optional=True)
+    organization_id: int | None = _number()
     created_at: datetime = _time(now=True)
     expires_at: datetime | None = _time()
     last_used_at: datetime | None = _time()
@@ -133,6 +144,7 @@ class Project(SQLModel, table=True):
     __table_args__ = _AUTO
 
     id: int = _id()
+    organization_id: int = _reference("organization.id", "RESTRICT", index=True)
     title: str
     description: str = ""
     label_config: str = "<View></View>"
@@ -148,6 +160,7 @@ class Project(SQLModel, table=True):
     finished_task_number: int = 0
     total_annotations_number: int = 0
     total_predictions_number: int = 0
+    restoring_run_id: int | None = _number()
 
 
 class Membership(SQLModel, table=True):
@@ -177,6 +190,7 @@ class Task(SQLModel, table=True):
     __tablename__ = "task"
     __table_args__ = (
         Index("ix_task_project_id_inner_id", "project_id", "inner_id"),
+        Index("ix_task_open", "project_id", "is_labeled", "inner_id"),
         _AUTO,
     )
 
@@ -280,9 +294,7 @@ class Storage(SQLModel, table=True):
     )
     created_at: datetime = _time(now=True)
     updated_at: datetime = _time(now=True)
-    last_run_id: int | None = Field(
-        default=None, sa_column=Column(BigId, nullable=True)
-    )
+    last_run_id: int | None = _number()
     last_success_at: datetime | None = _time()
     last_success_count: int | None = None
 
@@ -319,6 +331,7 @@ class ImportLink(SQLModel, table=True):
     id: int = _id()
     storage_id: int = _reference("storage.id", "CASCADE", index=False)
     task_id: int | None = _reference("task.id", "CASCADE", index=False, optional=True)
+    slot_id: int | None = _number()
     key: str = Field(sa_column=Column(BytewiseText, nullable=False))
     row_group: int = NO_ROW
     row_index: int = NO_ROW
@@ -330,9 +343,7 @@ class ImportLink(SQLModel, table=True):
     object_changed: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
     )
-    seen_run_id: int | None = Field(
-        default=None, sa_column=Column(BigId, nullable=True)
-    )
+    seen_run_id: int | None = _number()
     problem: dict[str, Any] | None = _json(optional=True)
     created_at: datetime = _time(now=True)
 
@@ -413,8 +424,9 @@ class Run(SQLModel, table=True):
     """A piece of work: what it is, how far it is, and who holds it.
 
     Held by a lease: `lease_token` is the fence (raised by every claim), `lease_owner`
-    is empty while nobody works on it. One storage has one active run at most. What
-    interrupted it lately is kept, whether it was taken up again or not.
+    is empty while nobody works on it. One storage has one active run of a kind at most;
+    a backup has a project and no storage, a restore neither until its project is made.
+    What interrupted it lately is kept, whether it was taken up again or not.
     """
 
     __tablename__ = "run"
@@ -438,8 +450,12 @@ class Run(SQLModel, table=True):
     )
 
     id: int = _id()
-    storage_id: int = _reference("storage.id", "CASCADE", index=False)
-    project_id: int = _reference("project.id", "CASCADE", index=True)
+    storage_id: int | None = _reference(
+        "storage.id", "CASCADE", index=False, optional=True
+    )
+    project_id: int | None = _reference(
+        "project.id", "CASCADE", index=True, optional=True
+    )
     kind: str
     state: str = "queued"
     trigger: str = "manual"
@@ -451,6 +467,7 @@ class Run(SQLModel, table=True):
     counts: dict[str, int] = _json()
     problem: dict[str, Any] | None = _json(optional=True)
     interruptions: list[dict[str, Any]] = _json_list()
+    samples: list[list[float]] = _json_list()
     attempts: int = 0
     due_at: datetime = _time(now=True)
     lease_token: int = 0

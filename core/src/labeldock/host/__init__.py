@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from labeldock.host.binding import BoundProvider
 from labeldock.host.catalog import Catalog, load_catalog
-from labeldock.host.discovery import EntryPointSource
+from labeldock.host.discovery import Choice, EntryPointSource
 from labeldock.host.entries import CatalogEntry, PluginStatus
 from labeldock.host.listing import dump_plugins, render_plugins
 from labeldock.host.references import (
@@ -21,6 +21,7 @@ __all__ = [
     "BoundProvider",
     "Catalog",
     "CatalogEntry",
+    "Choice",
     "EntryPointSource",
     "PluginStatus",
     "build_storage_ref",

@@ -18,6 +18,7 @@ from labeldock.host.discovery import (
 )
 from labeldock.host.egress import EndpointGate
 from labeldock.host.entries import CatalogEntry, PluginStatus
+from labeldock.host.guard import CallMeter
 from labeldock.host.hooks import Hooks
 from labeldock.host.loading import (
     LoadedProvider,
@@ -41,12 +42,14 @@ class Assembly:
         source: EntryPointSource,
         choice: Choice,
         gate: EndpointGate | None = None,
+        meter: CallMeter | None = None,
     ) -> None:
         self.hooks = Hooks()
         self.entries: list[CatalogEntry] = []
         self._source = source
         self._choice = choice
         self._gate = gate
+        self._meter = meter
 
     def load(self, environment: Mapping[str, str]) -> tuple[BoundProvider, ...]:
         """Load everything, close the table of hooks and bind each provider."""
@@ -55,7 +58,8 @@ class Assembly:
         self.hooks.freeze()
         self._warn_of_unknown_names()
         return tuple(
-            bind_provider(self.hooks, each, providers, self._gate) for each in providers
+            bind_provider(self.hooks, each, providers, self._gate, self._meter)
+            for each in providers
         )
 
     def _load_wrappers(self) -> None:

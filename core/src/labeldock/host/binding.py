@@ -29,7 +29,7 @@ from labeldock.contract import (
 )
 from labeldock.host.bodies import guard_body
 from labeldock.host.egress import EgressRefused, EndpointGate
-from labeldock.host.guard import Call, expect, translate_errors
+from labeldock.host.guard import Call, CallMeter, expect, translate_errors
 from labeldock.host.hooks import Hooks
 from labeldock.host.loading import LoadedProvider
 from labeldock.host.pages import check_page
@@ -40,6 +40,7 @@ def bind_provider(
     provider: LoadedProvider,
     others: Iterable[LoadedProvider],
     gate: EndpointGate | None = None,
+    meter: CallMeter | None = None,
 ) -> BoundProvider:
     """Cut the callers that reach this provider alone, with wrappers around it."""
     rivals = [other.plugin for other in others if other is not provider]
@@ -47,6 +48,7 @@ def bind_provider(
         provider,
         {name: hooks.subset_hook_caller(name, rivals) for name in OPERATIONS},
         gate,
+        meter,
     )
 
 
@@ -68,6 +70,7 @@ class BoundProvider:
         provider: LoadedProvider,
         callers: Mapping[str, HookCaller],
         gate: EndpointGate | None = None,
+        meter: CallMeter | None = None,
     ) -> None:
         self.info: ProviderInfo = provider.info
         self.operator = provider.operator
@@ -75,6 +78,7 @@ class BoundProvider:
         self.version = provider.candidate.version
         self._callers = dict(callers)
         self._gate = gate
+        self._meter = meter
 
     def __repr__(self) -> str:
         return f"<BoundProvider {self.info.name} of {self.distribution}>"
@@ -86,7 +90,7 @@ class BoundProvider:
         self, storage: StorageRef, request: ValidateRequest
     ) -> ValidationReport:
         call = self._locate("validate", storage)
-        with translate_errors(call):
+        with translate_errors(call, self._meter):
             try:
                 self._check(storage)
             except EgressRefused as error:
@@ -96,7 +100,7 @@ class BoundProvider:
 
     def list_objects(self, storage: StorageRef, query: ListQuery) -> ObjectPage:
         call = self._locate("list_objects", storage)
-        with translate_errors(call):
+        with translate_errors(call, self._meter):
             self._check(storage)
             result = self._callers["list_objects"](storage=storage, query=query)
             page = expect(call, result, ObjectPage)
@@ -104,14 +108,14 @@ class BoundProvider:
 
     def get_data(self, storage: StorageRef, request: ReadRequest) -> ObjectBody:
         call = self._locate("get_data", storage)
-        with translate_errors(call):
+        with translate_errors(call, self._meter):
             self._check(storage)
             result = self._callers["get_data"](storage=storage, request=request)
             return guard_body(call, expect(call, result, ObjectBody), request)
 
     def presign(self, storage: StorageRef, request: PresignRequest) -> SignedUrl:
         call = self._locate("presign", storage)
-        with translate_errors(call):
+        with translate_errors(call, self._meter):
             self._check(storage)
             result = self._callers["presign"](storage=storage, request=request)
             signed = expect(call, result, SignedUrl)
@@ -123,7 +127,7 @@ class BoundProvider:
         self, storage: StorageRef, request: WriteRequest
     ) -> SavedObject:
         call = self._locate("save_annotation", storage)
-        with translate_errors(call):
+        with translate_errors(call, self._meter):
             self._check(storage)
             caller = self._callers["save_annotation"]
             return expect(call, caller(storage=storage, request=request), SavedObject)
@@ -132,7 +136,7 @@ class BoundProvider:
         self, storage: StorageRef, request: DeleteRequest
     ) -> Deletion:
         call = self._locate("delete_annotation", storage)
-        with translate_errors(call):
+        with translate_errors(call, self._meter):
             self._check(storage)
             caller = self._callers["delete_annotation"]
             return expect(call, caller(storage=storage, request=request), Deletion)

@@ -20,6 +20,7 @@ from labeldock.host.binding import BoundProvider
 from labeldock.host.discovery import Choice, EntryPointSource, list_installed
 from labeldock.host.egress import EgressPolicy, EndpointGate
 from labeldock.host.entries import CatalogEntry, PluginStatus
+from labeldock.host.guard import CallMeter
 from labeldock.host.hooks import Hooks
 from labeldock.host.loading import explain
 
@@ -35,28 +36,27 @@ PROBLEMS: Mapping[PluginStatus, type[PluginError]] = {
 def load_catalog(
     *,
     environment: Mapping[str, str] | None = None,
-    allow: Sequence[str] = (),
-    block: Sequence[str] = (),
+    choice: Choice | None = None,
     strict: bool = False,
     egress: EgressPolicy | None = None,
+    meter: CallMeter | None = None,
     entry_points: EntryPointSource = list_installed,
 ) -> Catalog:
     """Find, load and bind the installed plug-ins.
 
     Args:
         environment: where operator settings are read from; None for `os.environ`.
-        allow: entry-point names to load; empty for all.
-        block: entry-point names not to load; counts for more than `allow`.
+        choice: the operator's lists of what to load; None for everything.
         egress: which hosts storages may name as endpoints; None for any.
+        meter: who is told of each call of a provider, with its outcome and seconds.
         strict: raise if a plug-in cannot be used, instead of going on without it.
         entry_points: gives the entry points of a group.
 
     Raises:
         PluginLoadError, ProviderClash, IncompatibleContract: only if `strict`.
     """
-    choice = Choice(frozenset(allow), frozenset(block))
     gate = EndpointGate(egress) if egress else None
-    assembly = Assembly(entry_points, choice, gate)
+    assembly = Assembly(entry_points, choice or Choice(), gate, meter)
     providers = assembly.load(os.environ if environment is None else environment)
     if strict:
         _raise_problems(assembly.entries)

@@ -7,6 +7,8 @@ also covers faults of third-party wrappers.
 from __future__ import annotations
 
 import inspect
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -44,14 +46,20 @@ class Call:
         )
 
 
-def translate_errors(call: Call) -> AbstractContextManager[None]:
+CallMeter = Callable[[str, str, str, float], None]
+"""Told of each call: provider, operation, `ok` or the error's code, seconds."""
+
+
+def translate_errors(
+    call: Call, meter: CallMeter | None = None
+) -> AbstractContextManager[None]:
     """Let only errors of the contract out, each saying where it happened.
 
     A foreign exception's message may hold a credential or a signed URL, so only its
     type is named; the exception itself is chained. Exceptions that are meant for the
     process (KeyboardInterrupt, a worker's time limit) pass.
     """
-    return _Translation(call)
+    return _Translation(call) if meter is None else _Measured(call, meter)
 
 
 class _Translation(AbstractContextManager[None]):
@@ -73,6 +81,33 @@ class _Translation(AbstractContextManager[None]):
         translated = _translate(self._call, error)
         if translated is not None:
             raise translated from error
+
+
+class _Measured(_Translation):
+    """The same around a whole call, which somebody counts."""
+
+    __slots__ = ("_began", "_meter")
+
+    def __init__(self, call: Call, meter: CallMeter) -> None:
+        super().__init__(call)
+        self._meter = meter
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: object
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        except LabeldockError as translated:
+            self._tell(translated.code)
+            raise
+        self._tell("ok" if error is None else getattr(error, "code", "interrupted"))
+
+    def _tell(self, outcome: str) -> None:
+        seconds = time.perf_counter() - self._began
+        self._meter(self._call.provider, self._call.operation, outcome, seconds)
 
 
 def _translate(call: Call, error: Exception) -> LabeldockError | None:

@@ -12,8 +12,10 @@ from dramatiq.worker import Worker as DramatiqWorker
 
 from labeldock.jobs.actors import Actors, declare_actors
 from labeldock.jobs.bell import BrokerBell
+from labeldock.jobs.chores import Chores, name_process
 from labeldock.jobs.courier import Courier
 from labeldock.services import leases, parts
+from labeldock.services.backups.plans import request_due_backups
 from labeldock.services.context import AppContext
 from labeldock.services.events.requests import request_due_drains
 from labeldock.services.exporting import outbox
@@ -41,6 +43,7 @@ class Worker:
         self._courier = Courier(app, self._ending)
         self._rung: dict[tuple[str, int], int] = {}
         self._waiting: dict[int, int] = {}
+        self._chores = Chores(app, name_process())
         self._poll = threading.Thread(target=self._keep_polling, name="poll")
         self._poll.daemon = True
 
@@ -63,6 +66,7 @@ class Worker:
         left = max(0.0, deadline - time.monotonic())
         self._worker.stop(timeout=int(left / 2 * 1000))  # for threads, then consumers
         self._courier.stop(max(0.0, deadline - time.monotonic()))
+        self._chores.end()
 
     def _keep_polling(self) -> None:
         while not self._ending.wait(self._app.settings.poll_interval):
@@ -89,6 +93,8 @@ class Worker:
             self._rung[item] = age + 1
         request_due_syncs(self._app)
         request_due_drains(self._app)
+        request_due_backups(self._app)
+        self._chores.do_due()
 
     def _ring_for_parts(self) -> None:
         """Ring for parts whose messages were lost, as many as are worked on here.

@@ -1,13 +1,13 @@
 """Annotations. Saving one queues its deliveries in one transaction.
 
-Locks are taken in the order task, annotation, project, outbox. There are no drafts:
-what is saved is an annotation, and what is not is kept by nobody.
+Locks are taken in the order task, annotation, project, outbox. The drafts that led to
+what is saved are removed with it.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +17,6 @@ from sqlmodel import Session, col, select
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.contract.values import Problem
 from labeldock.db.tables import Annotation, Prediction, Task, utc_now
-from labeldock.db.types import dump_json
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext
@@ -27,7 +26,15 @@ from labeldock.services.counters import (
     measure_share,
     no_such_task,
 )
+from labeldock.services.drafts import drop_drafts
 from labeldock.services.exporting import outbox
+from labeldock.services.label_results import is_result
+from labeldock.services.webhooks.outbox import (
+    Action,
+    note_annotation,
+    note_annotations,
+    note_deleted_annotations,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,8 @@ def create_annotation(
         session.flush()
         count_annotations(session, project_id, {task_id: measure_share(annotation)})
         storages = outbox.want_annotation(app, session, annotation)
+        note_annotation(session.connection(), annotation, Action.ANNOTATION_CREATED)
+        drop_drafts(session, principal.user_id, [task_id], None)
         return view_annotation(annotation), storages
 
     view, storages = app.database.transact(use_case)
@@ -137,6 +146,8 @@ def create_annotations(
             shares = {each.task_id: measure_share(each) for each in ours}
             count_annotations(session, project_id, shares)
             storages += outbox.want_annotations(app, session, project_id, ours)
+            batch = app.settings.webhook_batch_size
+            note_annotations(session.connection(), ours, batch=batch)
         return [view_annotation(each) for each in made], storages
 
     views, storages = app.database.transact(use_case)
@@ -153,8 +164,12 @@ def _authorize_all(
     for task_id in task_ids:
         if task_id not in found:
             raise no_such_task(task_id)
-    for project_id in set(found.values()):
-        access.require(session, principal, project_id, Permission.ANNOTATE)
+    first = {project_id: task_id for task_id, project_id in found.items()}
+    for project_id, task_id in first.items():
+        missing = no_such_task(task_id)
+        access.require(
+            session, principal, project_id, Permission.ANNOTATE, hidden=missing
+        )
     return {task_id: found[task_id] for task_id in task_ids}
 
 
@@ -190,6 +205,8 @@ def update_annotation(
         change = measure_share(annotation) - before
         count_annotations(session, annotation.project_id, {annotation.task_id: change})
         storages = outbox.want_annotation(app, session, annotation)
+        note_annotation(session.connection(), annotation, Action.ANNOTATION_UPDATED)
+        drop_drafts(session, principal.user_id, [annotation.task_id], annotation_id)
         return view_annotation(annotation), storages
 
     view, storages = app.database.transact(use_case)
@@ -204,6 +221,7 @@ def delete_annotation(
 
     def use_case(session: Session) -> list[int]:
         annotation = _load_locked(session, principal, annotation_id)
+        _note_deleted(app, session, [annotation])
         return _delete(app, session, annotation)
 
     ring_deliveries(app, app.database.transact(use_case))
@@ -235,12 +253,22 @@ def delete_annotations(
             .with_for_update()
             .execution_options(populate_existing=True)
         ).all()
+        _note_deleted(app, session, locked)
         storages = [_delete(app, session, annotation) for annotation in locked]
         return len(locked), list(dict.fromkeys(itertools.chain(*storages)))
 
     count, storages = app.database.transact(use_case)
     ring_deliveries(app, storages)
     return count
+
+
+def _note_deleted(
+    app: AppContext, session: Session, annotations: Sequence[Annotation]
+) -> None:
+    batch = app.settings.webhook_batch_size
+    for project_id in sorted({each.project_id for each in annotations}):
+        ids = [each.id for each in annotations if each.project_id == project_id]
+        note_deleted_annotations(session.connection(), project_id, ids, batch=batch)
 
 
 def _delete(app: AppContext, session: Session, annotation: Annotation) -> list[int]:
@@ -288,7 +316,8 @@ def _authorize(
     project_id = session.exec(query).first()
     if project_id is None:
         raise no_such_task(task_id)
-    access.require(session, principal, project_id, permission)
+    missing = no_such_task(task_id)
+    access.require(session, principal, project_id, permission, hidden=missing)
     return project_id
 
 
@@ -301,18 +330,22 @@ def _load(
     annotation = session.get(Annotation, annotation_id)
     if annotation is None:
         raise _no_such_annotation(annotation_id)
-    if permission is Permission.ANNOTATE:
-        _require(session, principal, annotation)
-    else:
-        access.require(session, principal, annotation.project_id, permission)
+    _require(session, principal, annotation, permission)
     return annotation
 
 
-def _require(session: Session, principal: Principal, annotation: Annotation) -> None:
+def _require(
+    session: Session,
+    principal: Principal,
+    annotation: Annotation,
+    permission: Permission = Permission.ANNOTATE,
+) -> None:
     """Who annotates may change what is their own, who manages whatever there is."""
     is_own = annotation.completed_by_id == principal.user_id
-    needed = Permission.ANNOTATE if is_own else Permission.MANAGE
-    access.require(session, principal, annotation.project_id, needed)
+    if permission is Permission.ANNOTATE and not is_own:
+        permission = Permission.MANAGE
+    project_id, missing = annotation.project_id, _no_such_annotation(annotation.id)
+    access.require(session, principal, project_id, permission, hidden=missing)
 
 
 def _load_locked(
@@ -355,17 +388,6 @@ def _check_values(values: Mapping[str, Any]) -> dict[str, Any]:
     if problems:
         raise InvalidInput("The annotation cannot be saved.", problems=problems)
     return fields
-
-
-def is_result(value: object) -> bool:
-    """Whether it is a list of objects that JSON can hold."""
-    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
-        return False
-    try:
-        dump_json(value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
 
 
 def view_annotation(annotation: Annotation) -> AnnotationView:

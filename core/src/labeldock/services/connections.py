@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 from sqlmodel import Session, col, delete, select
 
 from labeldock.contract.errors import NotFound
 from labeldock.contract.options import StorageOptions, secret_fields
-from labeldock.contract.values import Purpose, StorageRef
+from labeldock.contract.values import ObjectBody, Purpose, ReadRequest, StorageRef
 from labeldock.db.secrets import EncryptedValue
 from labeldock.db.tables import Storage, StorageSecret
 from labeldock.host.binding import BoundProvider
@@ -33,6 +33,30 @@ class Connection:
 
     provider: BoundProvider
     ref: StorageRef
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the settings; for what is kept by place."""
+        return self.ref.fingerprint
+
+    def get_data(self, request: ReadRequest) -> ObjectBody:
+        """An object or a range of it; raises what the provider does."""
+        return self.provider.get_data(self.ref, request)
+
+
+class Place(Protocol):
+    """Where bytes can be read by key: a cloud storage, or the persistent storage."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this place from others."""
+
+    def get_data(self, request: ReadRequest) -> ObjectBody:
+        """What lies there.
+
+        Raises:
+            StorageError: there is no such thing, or it cannot be read.
+        """
 
 
 def open_connection(app: AppContext, session: Session, storage: Storage) -> Connection:

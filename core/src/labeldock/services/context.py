@@ -15,7 +15,9 @@ from labeldock.db import schema
 from labeldock.db.engine import Database
 from labeldock.db.secrets import Vault, load_vault
 from labeldock.host.catalog import Catalog, load_catalog
+from labeldock.host.discovery import Choice
 from labeldock.host.egress import EgressPolicy
+from labeldock.metrics import Meter
 from labeldock.settings import Settings, load_settings, read_environment
 
 
@@ -42,6 +44,26 @@ class SilentBell:
         """Do nothing."""
 
 
+class Epochs:
+    """Counts changes to where a project's media come from.
+
+    What is remembered of a project is good for one epoch. Other processes do not see
+    it, and forget by the clock.
+    """
+
+    def __init__(self) -> None:
+        """Start with every project in its first epoch."""
+        self._numbers: dict[int, int] = {}
+
+    def find(self, project_id: int) -> int:
+        """The present one."""
+        return self._numbers.get(project_id, 0)
+
+    def end(self, project_id: int) -> None:
+        """Begin another one; after the commit of the change."""
+        self._numbers[project_id] = self.find(project_id) + 1
+
+
 @dataclass(frozen=True, slots=True)
 class AppContext:
     """The parts that use cases work with."""
@@ -51,6 +73,7 @@ class AppContext:
     catalog: Catalog
     vault: Vault
     bell: Bell = field(default_factory=SilentBell)
+    epochs: Epochs = field(default_factory=Epochs)
 
     def close(self) -> None:
         """Give back the database connections."""
@@ -87,9 +110,11 @@ def load_providers(settings: Settings) -> Catalog:
     """
     catalog = load_catalog(
         environment=read_environment(settings),
-        allow=settings.providers_allow,
-        block=settings.providers_block,
+        choice=Choice(
+            frozenset(settings.providers_allow), frozenset(settings.providers_block)
+        ),
         egress=build_egress_policy(settings),
+        meter=Meter(),
     )
     bad = [e for e in catalog.entries if e.status not in {"loaded", "disabled"}]
     if settings.strict_plugins and bad:

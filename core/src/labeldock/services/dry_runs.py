@@ -35,9 +35,13 @@ def request_dry_run(app: AppContext, principal: Principal, storage_id: int) -> R
     """
     with app.database.write() as session:
         storage = session.get(Storage, storage_id)
+        missing = NotFound(f"There is no storage {storage_id}.", field="storage")
         if storage is None:
-            raise NotFound(f"There is no storage {storage_id}.", field="storage")
-        access.require(session, principal, storage.project_id, Permission.MANAGE)
+            raise missing
+        project_id = storage.project_id
+        access.require(
+            session, principal, project_id, Permission.MANAGE, hidden=missing
+        )
         if storage.purpose != Purpose.IMPORT:
             raise InvalidInput(
                 "Only the sync of an import storage can be tried out.",
@@ -84,6 +88,6 @@ def list_run_objects(
         run = session.get(Run, run_id)
         if run is None:
             raise NotFound(f"Run {run_id} does not exist.", field="run")
-        access.require(session, principal, run.project_id, Permission.VIEW)
+        runs.require_for_run(session, principal, run, Permission.VIEW)
         found = session.exec(query.order_by(col(RunObject.id)).limit(limit))
         return [RunObjectView(row.id, row.category, row.key) for row in found]

@@ -56,3 +56,24 @@ def note_interruption(
         .where(col(Run.id) == run_id)
         .values(interruptions=add_interruption(found[0], interruption))
     )
+
+
+def describe_loss(run: Run, *, is_last: bool) -> dict[str, Any]:
+    """What people read of a lost worker: killed perhaps, or its machine is gone."""
+    last_sign = f"the last sign of life was at {run.last_ping_at:%Y-%m-%d %H:%M:%S} UTC"
+    after = run.checkpoint.get("after")
+    problem = {"code": "worker_lost", "key": str(after) if after else None}
+    if is_last:
+        return {
+            **problem,
+            "message": f"The worker was lost {run.attempts} times at the same place; "
+            f"{last_sign}.",
+            "remedy": "Look at the workers' memory and logs, and at the objects that "
+            "follow this key; then retry the run.",
+        }
+    return {
+        **problem,
+        "message": f"The worker {run.lease_owner} was lost; {last_sign}. The run is "
+        "queued again, to go on from its checkpoint.",
+        "remedy": "Nothing, unless it happens again: then look at the workers' memory.",
+    }

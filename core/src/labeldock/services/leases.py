@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,19 +18,22 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row, Select, func
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col, select, update
+from sqlmodel import Session, col, select, update
 
 from labeldock.contract.errors import LabeldockError, StorageError
 from labeldock.db.partitions import Part
 from labeldock.db.tables import ACTIVE_RUN_STATES, Run, Storage
 from labeldock.db.types import database_now, escape_text
+from labeldock.metrics import note_counts
 from labeldock.services import part_rows, runs
 from labeldock.services.context import AppContext
 from labeldock.services.interruptions import (
     Interruption,
     add_interruption,
+    describe_loss,
     note_interruption,
 )
+from labeldock.services.run_samples import Sampler
 from labeldock.services.webhooks import outbox
 from labeldock.telemetry import correlate
 
@@ -65,6 +68,7 @@ class PartRange:
 class Lease:
     """The right to work on a run, or on a part of one, while its token is the row's.
 
+    `storage_id` and `project_id` are 0 where the run has none.
     `checkpoint` and `counts` are as of the last commit; `moved_at` is when there was
     progress last, which the heartbeat watches; `ending` is set when whoever works on it
     is asked to hand it back soon.
@@ -83,15 +87,28 @@ class Lease:
     part: PartRange | None = None
     moved_at: float = field(default_factory=time.monotonic)
     ending: threading.Event = field(default_factory=threading.Event)
+    sampler: Sampler = field(default_factory=Sampler)
 
     def move(self) -> None:
         """Note that something was done, so that the heartbeat goes on."""
         self.moved_at = time.monotonic()
 
-    def commit(self, checkpoint: dict[str, Any], counts: dict[str, int]) -> None:
-        """Note what a transaction with a `fence` has committed."""
-        if (checkpoint, counts) != (self.checkpoint, self.counts):
+    def commit(
+        self,
+        checkpoint: dict[str, Any],
+        counts: dict[str, int],
+        *,
+        is_progress: bool = True,
+        is_counted: bool = True,
+    ) -> None:
+        """Note what a transaction with a `fence` has committed.
+
+        What parts of the run have counted was measured with them: not `is_counted`.
+        """
+        if is_progress and (checkpoint, counts) != (self.checkpoint, self.counts):
             self.attempts = 0
+        if is_counted:
+            note_counts(self.kind, self.counts, counts)
         self.checkpoint, self.counts = checkpoint, counts
         self.move()
 
@@ -161,8 +178,8 @@ def _select_due(run_id: int | None, kind: str | None) -> Select[Any]:
 def _build_lease(row: Row[Any]) -> Lease:
     return Lease(
         run_id=row.id,
-        storage_id=row.storage_id,
-        project_id=row.project_id,
+        storage_id=row.storage_id or 0,
+        project_id=row.project_id or 0,
         kind=row.kind,
         token=row.lease_token,
         attempts=row.attempts,
@@ -170,6 +187,7 @@ def _build_lease(row: Row[Any]) -> Lease:
         counts=dict(row.counts),
         options=dict(row.options),
         owner=row.lease_owner,
+        sampler=Sampler.resume(row.samples),
     )
 
 
@@ -180,10 +198,12 @@ def fence(
     *,
     checkpoint: dict[str, Any],
     counts: dict[str, int],
+    is_progress: bool = True,
 ) -> None:
     """First statement of a page's transaction: hold the run, note where it is.
 
-    Progress takes back the count of attempts: only failures at one place add up.
+    Progress takes back the count of attempts: only failures at one place add up. What
+    is done beside a walk is none, since it does not bring it beyond that place.
     After the commit `lease.commit` has to follow.
 
     Raises:
@@ -195,10 +215,19 @@ def fence(
     }
     if (checkpoint, counts) != (lease.checkpoint, lease.counts):
         values |= {"checkpoint": checkpoint, "counts": counts}
-        values |= {"attempts": 0, "problem": None}
+        if is_progress:
+            values |= {"attempts": 0, "problem": None, **_sample(lease, counts)}
     held = update(_table_of(lease)).where(*_held_by(lease))
     changed = connection.execute(held.values(**values))
     _expect_one(changed.rowcount, lease)
+
+
+def _sample(lease: Lease, counts: dict[str, int]) -> dict[str, Any]:
+    """How fast it goes, now and then; of parts, the run that they belong to tells."""
+    if lease.part is not None:
+        return {}
+    samples = lease.sampler.take(counts)
+    return {} if samples is None else {"samples": samples}
 
 
 def hand_back(app: AppContext, lease: Lease) -> None:
@@ -249,14 +278,23 @@ def compute_backoff(attempts: int, error: LabeldockError) -> float:
 
 
 def finish(
-    app: AppContext, lease: Lease, state: str, *, problem: dict[str, Any] | None = None
+    app: AppContext,
+    lease: Lease,
+    state: str,
+    *,
+    problem: dict[str, Any] | None = None,
+    also: Callable[[Session], None] | None = None,
 ) -> runs.RunView:
     """Bring a run to an end state and tell the observers.
+
+    What `also` does is committed with it, or not at all.
 
     Raises:
         LeaseLost: it is not ours any more.
     """
     values: dict[str, Any] = {"state": state, "finished_at": database_now()}
+    if lease.part is None:
+        values["samples"] = lease.sampler.take(lease.counts, is_last=True)
     with app.database.write() as session:
         connection = session.connection()
         close(connection, lease, {**values, "problem": problem})
@@ -270,6 +308,8 @@ def finish(
                     last_success_count=_success_count(lease.counts),
                 )
             )
+        if also is not None:
+            also(session)
         run = session.get_one(Run, lease.run_id)
         outbox.note_run_end(connection, run)
         view = runs.view_run(run)
@@ -425,7 +465,7 @@ def _take_back(app: AppContext, run: Run) -> bool:
     is_last = run.attempts >= app.settings.max_attempts
     with correlate(run_id=run.id) as correlation_id:
         _log.warning("run_lost", owner=run.lease_owner, attempts=run.attempts)
-    problem = _describe_loss(run, is_last=is_last)
+    problem = describe_loss(run, is_last=is_last)
     run.problem = {**problem, "correlation_id": correlation_id}
     lost = Interruption(
         problem["code"], problem["message"], run.lease_owner, run.attempts
@@ -438,27 +478,6 @@ def _take_back(app: AppContext, run: Run) -> bool:
     run.lease_expires_at = None
     run.lease_token += 1  # whoever held it can write nothing more
     return is_last
-
-
-def _describe_loss(run: Run, *, is_last: bool) -> dict[str, Any]:
-    """What people read of it: it may have been killed, or its machine be gone."""
-    last_sign = f"the last sign of life was at {run.last_ping_at:%Y-%m-%d %H:%M:%S} UTC"
-    after = run.checkpoint.get("after")
-    problem = {"code": "worker_lost", "key": str(after) if after else None}
-    if is_last:
-        return {
-            **problem,
-            "message": f"The worker was lost {run.attempts} times at the same place; "
-            f"{last_sign}.",
-            "remedy": "Look at the workers' memory and logs, and at the objects that "
-            "follow this key; then retry the run.",
-        }
-    return {
-        **problem,
-        "message": f"The worker {run.lease_owner} was lost; {last_sign}. The run is "
-        "queued again, to go on from its checkpoint.",
-        "remedy": "Nothing, unless it happens again: then look at the workers' memory.",
-    }
 
 
 _TABLE: Final = Run.__table__  # type: ignore[attr-defined]

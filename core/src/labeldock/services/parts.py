@@ -76,8 +76,8 @@ def _build_lease(connection: Connection, row: Row[Any]) -> Lease:
     run = connection.execute(query.where(Run.id == row.run_id)).one()
     return Lease(
         run_id=row.run_id,
-        storage_id=run.storage_id,
-        project_id=run.project_id,
+        storage_id=run.storage_id or 0,
+        project_id=run.project_id or 0,
         kind=run.kind,
         token=row.lease_token,
         attempts=row.attempts,
@@ -197,7 +197,7 @@ def collect_parts(app: AppContext, lease: Lease) -> None:
         leases.fence(app, connection, lease, checkpoint=lease.checkpoint, counts=counts)
         ids = [part_id for part_id, _ in done]
         connection.execute(delete(Part).where(col(Part.id).in_(ids)))
-    lease.commit(lease.checkpoint, counts)
+    lease.commit(lease.checkpoint, counts, is_counted=False)
 
 
 def drop_parts(app: AppContext, lease: Lease, checkpoint: dict[str, Any]) -> None:

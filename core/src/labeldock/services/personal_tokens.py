@@ -13,7 +13,7 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -21,11 +21,13 @@ from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import NotAuthenticated, NotFound
 from labeldock.db.tables import Token, User, utc_now
-from labeldock.services import access
+from labeldock.services import access, tokens
 from labeldock.services.access import Principal
 from labeldock.services.context import AppContext
+from labeldock.services.scopes import parse_scopes
+from labeldock.services.tokens import TokenWish
 
-LIFETIME: Final = timedelta(days=365)
+LIFETIME_DAYS: Final = 365  # of one for which no end was asked
 ACCESS_SECONDS: Final = 300
 _HEADER: Final = {"alg": "HS256", "typ": "JWT"}
 _PURPOSE: Final = "personal token"
@@ -39,14 +41,23 @@ class PersonalToken:
     token: str
     created_at: datetime
     expires_at: datetime
+    id: int
+    title: str
+    scopes: tuple[str, ...]
+    last_used_at: datetime | None
 
 
 def create_personal_token(
-    app: AppContext, principal: Principal, *, title: str = ""
+    app: AppContext, principal: Principal, wish: TokenWish
 ) -> PersonalToken:
-    """Make a token; only its hash is kept, so it is shown once."""
+    """Make a token; only its hash is kept, so it is shown once.
+
+    Raises:
+        InvalidInput: it is to last longer than the operator permits.
+        NotAllowed: who asks has a token that may not make others.
+    """
     with app.database.write() as session:
-        return _create(app, session, principal.user_id, title)
+        return _create(app, session, principal, wish)
 
 
 def list_personal_tokens(app: AppContext, principal: Principal) -> list[PersonalToken]:
@@ -74,14 +85,20 @@ def revoke_personal_token(app: AppContext, principal: Principal, token: str) -> 
 def rotate_personal_token(
     app: AppContext, principal: Principal, token: str
 ) -> PersonalToken:
-    """Put another token in the place of one of one's own.
+    """Put another token in the place of one of one's own; it may do as much.
 
     Raises:
         NotFound: there is no such token in force.
+        NotAllowed: who asks has a token that may only end itself.
     """
     with app.database.write() as session:
-        title = _revoke(session, principal, token)
-        return _create(app, session, principal.user_id, title)
+        row = _revoke(session, principal, token)
+        wish = TokenWish(
+            row.title,
+            scopes=parse_scopes(row.scopes),
+            organization_id=row.organization_id,
+        )
+        return _create(app, session, principal, wish)
 
 
 def buy_access(app: AppContext, token: str) -> str:
@@ -113,35 +130,28 @@ def authenticate(app: AppContext, token: str) -> Principal:
     if token.count(".") != 2:
         return access.authenticate(app, token)
     claims = _read_access(app, token)
-    query = _select_in_force().where(Token.jti == claims["jti"])
-    with app.database.read() as session:
-        if session.exec(query).first() is None:
-            raise _invalid()
-    return access.load_user(app, claims["user_id"])
+    is_it = (Token.jti == claims["jti"], Token.user_id == claims["user_id"])
+    found = access.find_token(app, *is_it)
+    if found is None:
+        raise _invalid()
+    return found
 
 
 def _create(
-    app: AppContext, session: Session, user_id: int, title: str
+    app: AppContext, session: Session, principal: Principal, wish: TokenWish
 ) -> PersonalToken:
-    now = utc_now().replace(microsecond=0)
-    row = Token(
-        user_id=user_id,
-        token_hash="",
-        hint="",
-        jti=secrets.token_hex(16),
-        title=title,
-        created_at=now,
-        expires_at=now + LIFETIME,
-    )
+    days = LIFETIME_DAYS
+    row = tokens.build_token(app, session, principal, wish, default_days=days)
+    row.jti = secrets.token_hex(16)
     token = _sign(app, _write_lasting(row))
-    row.token_hash, row.hint = access.hash_token(token), (row.jti or "")[:4]
-    session.add(row)
+    row.token_hash, row.hint = access.hash_token(token), row.jti[:4]
+    tokens.save_token(session, principal, row)
     return _show(token, row)
 
 
-def _revoke(session: Session, principal: Principal, token: str) -> str:
-    """Its title."""
-    row = session.exec(
+def _revoke(session: Session, principal: Principal, token: str) -> Token:
+    """The row that is over now."""
+    row: Token | None = session.exec(
         _select_in_force().where(
             Token.token_hash == access.hash_token(token),
             Token.user_id == principal.user_id,
@@ -149,8 +159,8 @@ def _revoke(session: Session, principal: Principal, token: str) -> str:
     ).first()
     if row is None:
         raise NotFound("There is no such token in force.", field="refresh")
-    row.revoked_at = utc_now()
-    return str(row.title)
+    tokens.end_token(session, principal, row)
+    return row
 
 
 def _select_in_force() -> Any:  # a select of Token
@@ -163,7 +173,15 @@ def _select_in_force() -> Any:  # a select of Token
 
 
 def _show(token: str, row: Token) -> PersonalToken:
-    return PersonalToken(token, row.created_at, row.expires_at or row.created_at)
+    return PersonalToken(
+        token=token,
+        created_at=row.created_at,
+        expires_at=row.expires_at or row.created_at,
+        id=row.id,
+        title=row.title,
+        scopes=tuple(row.scopes or tokens.EVERY_SCOPE),
+        last_used_at=row.last_used_at,
+    )
 
 
 def _count_seconds(end: datetime | None) -> int:

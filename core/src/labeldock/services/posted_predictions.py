@@ -13,10 +13,11 @@ from labeldock.db.tables import Prediction, Task
 from labeldock.db.types import escape_text
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal
-from labeldock.services.annotations import is_result, ring_deliveries
+from labeldock.services.annotations import ring_deliveries
 from labeldock.services.context import AppContext
 from labeldock.services.counters import count_predictions, lock_tasks
 from labeldock.services.exporting import outbox
+from labeldock.services.label_results import is_result
 
 _MOST_SHOWN: Final = 10
 

@@ -15,13 +15,13 @@ from labeldock.services import access
 from labeldock.services.access import Permission, Principal
 from labeldock.services.annotations import (
     PredictionView,
-    is_result,
     ring_deliveries,
     view_prediction,
 )
 from labeldock.services.context import AppContext
 from labeldock.services.counters import count_predictions, lock_tasks, no_such_task
 from labeldock.services.exporting import outbox
+from labeldock.services.label_results import is_result
 
 MOST_LISTED: Final = 10_000
 _CHANGEABLE: Final = ("result", "score", "model_version")
@@ -158,7 +158,8 @@ def _find_project(
     project_id = session.exec(query).first()
     if project_id is None:
         raise no_such_task(task_id)
-    access.require(session, principal, project_id, permission)
+    missing = no_such_task(task_id)
+    access.require(session, principal, project_id, permission, hidden=missing)
     return project_id
 
 
@@ -168,7 +169,9 @@ def _load(
     prediction = session.get(Prediction, prediction_id)
     if prediction is None:
         raise _no_such_prediction(prediction_id)
-    access.require(session, principal, prediction.project_id, permission)
+    missing = _no_such_prediction(prediction_id)
+    project_id = prediction.project_id
+    access.require(session, principal, project_id, permission, hidden=missing)
     return prediction
 
 

@@ -1,6 +1,6 @@
 """Settings of a project that are kept for those who draw its pages.
 
-Nothing here acts on them; scripts set them, and read them back.
+Scripts set them, and read them back; the console's labelling heeds some of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ProjectInterface(BaseModel):
     enable_empty_annotation: bool = True
     show_annotation_history: bool = False
     color: str = Field(default="#FFFFFF", max_length=16)
-    is_published: bool = True
+    is_published: bool = False
     model_version: str = Field(default="", max_length=1000)
     min_annotations_to_start_training: int = Field(default=0, ge=0, lt=2**31)
     start_training_on_annotation_update: bool = False

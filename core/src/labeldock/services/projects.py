@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic import BaseModel, Field
 from sqlmodel import Session, col, delete, func, or_, select
 
 from labeldock.contract.errors import InvalidInput
 from labeldock.contract.values import Problem
 from labeldock.db.tables import Annotation, Membership, Project, Run, Task, utc_now
 from labeldock.db.types import escape_text
-from labeldock.services import access
+from labeldock.services import access, auditing
 from labeldock.services.access import Permission, Principal, Role
+from labeldock.services.auditing import Action, Deed
 from labeldock.services.context import AppContext
+from labeldock.services.label_configs import check_label_config
 from labeldock.services.project_interface import INTERFACE_FIELDS, check_interface
+from labeldock.services.scopes import Scope
+from labeldock.services.webhooks import outbox as messages
 
-_OWN: Final = frozenset({"title", "description", "label_config", "maximum_annotations"})
+
+class ProjectFields(BaseModel):
+    """What is asked of a project beside its interface; `_check_values` holds to it."""
+
+    title: str = Field(min_length=3, max_length=50, description="Name shown to people.")
+    description: str = Field(default="", description="Free text.")
+    label_config: str = Field(
+        default="", description="What is drawn, and what can be said, as XML."
+    )
+    maximum_annotations: int = Field(
+        default=1, ge=1, lt=2**31, description="Annotations that finish a task."
+    )
+
+
+_OWN: Final = frozenset(ProjectFields.model_fields)
 CHANGEABLE: Final = _OWN | INTERFACE_FIELDS
 
 
@@ -27,6 +46,7 @@ class ProjectView:
     """A project as it is shown."""
 
     id: int
+    organization_id: int
     title: str
     description: str
     label_config: str
@@ -42,16 +62,31 @@ class ProjectView:
 
 
 def create_project(
-    app: AppContext, principal: Principal, values: Mapping[str, Any]
+    app: AppContext,
+    principal: Principal,
+    values: Mapping[str, Any],
+    *,
+    organization_id: int | None = None,
 ) -> ProjectView:
-    """Add a project; whoever creates it owns it.
+    """Add a project; whoever creates it owns it, with the organisation's heads.
+
+    Args:
+        app: the parts.
+        principal: who.
+        values: the project's fields.
+        organization_id: whose it is to be; otherwise the caller's active organisation.
 
     Raises:
         InvalidInput: a value cannot be used.
+        NotFound, NotAllowed: as `access.find_home` says.
     """
+    access.require_scope(principal, Scope.MANAGE)
     fields = _check_values({"title": "New project", **values})
     with app.database.write() as session:
-        project = Project(created_by_id=principal.user_id, **fields)
+        home = access.find_home(session, principal, organization_id)
+        project = Project(
+            organization_id=home, created_by_id=principal.user_id, **fields
+        )
         session.add(project)
         session.flush()
         session.add(
@@ -59,6 +94,8 @@ def create_project(
                 project_id=project.id, user_id=principal.user_id, role=Role.OWNER
             )
         )
+        _note(session, principal, Action.PROJECT_CREATED, project)
+        _tell(session, project.id, messages.Action.PROJECT_CREATED)
         return _view(project)
 
 
@@ -67,6 +104,7 @@ class ProjectFilter:
     """Which projects: those with these numbers, and these words in their title."""
 
     ids: tuple[int, ...] | None = None
+    organization_id: int | None = None
     title: str = ""
     search: str = ""
     ordering: str = "-id"
@@ -79,6 +117,8 @@ class ProjectFilter:
         """
         if self.ids is not None:
             query = query.where(col(Project.id).in_(self.ids))
+        if self.organization_id is not None:
+            query = query.where(Project.organization_id == self.organization_id)
         if self.title:
             query = query.where(_holds(Project.title, self.title))
         if self.search:
@@ -116,12 +156,8 @@ def list_projects(
     Raises:
         InvalidInput: they cannot be ordered so.
     """
-    visible = select(Project)
-    if not principal.is_admin:
-        visible = visible.join(
-            Membership, col(Membership.project_id) == col(Project.id)
-        ).where(Membership.user_id == principal.user_id)
-    visible = chosen.apply(visible)
+    known = access.select_known(principal)
+    visible = chosen.apply(select(Project).where(col(Project.id).in_(known)))
     with app.database.read() as session:
         total = session.exec(
             select(func.count()).select_from(visible.order_by(None).subquery())
@@ -169,7 +205,9 @@ def update_project(
         for name, value in fields.items():
             setattr(project, name, value)
         project.updated_at = utc_now()
+        _note(session, principal, Action.PROJECT_CHANGED, project, fields=values)
         session.flush()
+        _tell(session, project_id, messages.Action.PROJECT_UPDATED)
         return _view(project)
 
 
@@ -178,6 +216,10 @@ def delete_project(app: AppContext, principal: Principal, project_id: int) -> No
 
     def use_case(session: Session) -> None:
         access.require(session, principal, project_id, Permission.OWN)
+        project = load_project(session, project_id)
+        _note(session, principal, Action.PROJECT_DELETED, project)
+        _tell(session, project_id, messages.Action.PROJECT_DELETED)
+        session.flush()
         # Whoever writes a page holds its run, so runs are taken first, as there.
         runs = select(Run.id).where(Run.project_id == project_id)
         session.exec(runs.order_by(col(Run.id)).with_for_update()).all()
@@ -188,6 +230,24 @@ def delete_project(app: AppContext, principal: Principal, project_id: int) -> No
         session.execute(delete(Project).where(col(Project.id) == project_id))
 
     app.database.transact(use_case)
+
+
+def _tell(session: Session, project_id: int, action: messages.Action) -> None:
+    messages.note_project(session.connection(), project_id, action)
+
+
+def _note(
+    session: Session,
+    principal: Principal,
+    action: Action,
+    project: Project,
+    fields: Iterable[str] = (),
+) -> None:
+    details: dict[str, Any] = {"title": project.title}
+    if names := sorted(CHANGEABLE & set(fields)):
+        details["fields"] = names
+    deed = Deed(action, "project", project.id, project_id=project.id, details=details)
+    auditing.record(session, principal, deed)
 
 
 def _check_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,6 +261,8 @@ def _check_values(values: Mapping[str, Any]) -> dict[str, Any]:
     title = fields.get("title")
     if isinstance(title, str) and not 3 <= len(title.strip()) <= 50:
         problems.append(Problem("title", "Needs 3 to 50 characters.", code="length"))
+    if not problems and str(fields.get("label_config", "")).strip():
+        problems += _check_config(fields["label_config"])
     if "maximum_annotations" in fields:
         problems += _check_overlap(fields["maximum_annotations"])
     if problems:
@@ -210,6 +272,14 @@ def _check_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and escape_text(value) == value
+
+
+def _check_config(text: object) -> list[Problem]:
+    try:
+        check_label_config(text)
+    except InvalidInput as error:
+        return [Problem("label_config", error.message, error.remedy)]
+    return []
 
 
 def _check_overlap(value: object) -> list[Problem]:

@@ -7,10 +7,11 @@ storage or a webhook waits for one batch at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
@@ -18,6 +19,8 @@ from labeldock.contract.errors import ConfigurationError
 from labeldock.db.messages import Webhook
 from labeldock.db.secrets import EncryptedValue, Vault, name_field
 from labeldock.db.tables import StorageSecret
+from labeldock.services import auditing
+from labeldock.services.auditing import Action, Deed
 from labeldock.services.context import AppContext
 from labeldock.services.webhooks.delivery import name_owner
 
@@ -48,6 +51,8 @@ _STORAGES: Final = _Kind(
     lambda row: name_field(row.storage_id, row.field),
 )
 _WEBHOOKS: Final = _Kind(Webhook, ("id",), lambda row: name_owner(row.id))
+_KINDS: Final = (_STORAGES, _WEBHOOKS)
+_log = structlog.get_logger(__name__)
 
 
 def rotate_secrets(app: AppContext, *, batch: int = BATCH) -> Rotated:
@@ -56,24 +61,63 @@ def rotate_secrets(app: AppContext, *, batch: int = BATCH) -> Rotated:
     What cannot be read is left as it is, and counted. Personal tokens, passwords and
     the tokens of notifications are kept as hashes, and need no key.
     """
-    storages, lost_storages = _rotate(app, _STORAGES, batch)
-    webhooks, lost_webhooks = _rotate(app, _WEBHOOKS, batch)
+    counts = {kind: [0, 0] for kind in _KINDS}
+    for kind, done, lost in _iterate(app, batch):
+        counts[kind][0] += done
+        counts[kind][1] += lost
+    (storages, lost_storages), (webhooks, lost_webhooks) = counts.values()
+    _note(app, storages, webhooks)
     return Rotated(storages, webhooks, lost_storages + lost_webhooks)
 
 
-def _rotate(app: AppContext, kind: _Kind, batch: int) -> tuple[int, int]:
-    """How many of a table were encrypted again, and how many cannot be read."""
-    done, lost, after = 0, 0, None
-    while True:
-        with app.database.write() as session:
-            rows = _load_batch(session, app.vault, kind, batch, after)
-            outcomes = [_encrypt_again(app.vault, kind, row) for row in rows]
-            if rows:
-                after = tuple(getattr(rows[-1], name) for name in kind.key)
-        done += sum(outcomes)
-        lost += len(outcomes) - sum(outcomes)
-        if len(outcomes) < batch:
-            return done, lost
+def rotate_in_background(app: AppContext, *, batch: int = BATCH) -> Iterator[None]:
+    """The same for a worker that has other things to do: one batch at each step.
+
+    What no present key opens is not even looked at. A step that was the last one of a
+    worker is followed by those of another: what is left to do is told by the rows.
+    """
+    if not _is_due(app):
+        return
+    counts = dict.fromkeys(_KINDS, 0)
+    for kind, done, _ in _iterate(app, batch):
+        counts[kind] += done
+        yield
+    if any(counts.values()):
+        storages, webhooks = counts.values()
+        _log.info("secrets_encrypted_again", storages=storages, webhooks=webhooks)
+        _note(app, storages, webhooks)
+
+
+def _is_due(app: AppContext) -> bool:
+    """Whether anything is encrypted with a key that is known and not the newest."""
+    with app.database.read() as session:
+        for kind in _KINDS:
+            query = select(kind.table.key_id).distinct()
+            if any(map(app.vault.knows, set(session.exec(query)) - {app.vault.newest})):
+                return True
+    return False
+
+
+def _note(app: AppContext, storages: int, webhooks: int) -> None:
+    if storages or webhooks:
+        counts = {"of_storages": storages, "of_webhooks": webhooks}
+        deed = Deed(Action.SECRETS_ROTATED, "master_key", details=counts)
+        auditing.record_alone(app, None, deed)
+
+
+def _iterate(app: AppContext, batch: int) -> Iterator[tuple[_Kind, int, int]]:
+    """Batch by batch: how many were encrypted again, and how many cannot be read."""
+    for kind in _KINDS:
+        after = None
+        while True:
+            with app.database.write() as session:
+                rows = _load_batch(session, app.vault, kind, batch, after)
+                outcomes = [_encrypt_again(app.vault, kind, row) for row in rows]
+                if rows:
+                    after = tuple(getattr(rows[-1], name) for name in kind.key)
+            yield kind, sum(outcomes), len(outcomes) - sum(outcomes)
+            if len(outcomes) < batch:
+                break
 
 
 def _load_batch(

@@ -27,6 +27,10 @@ DRY_RUN: Final = "dry_run"
 
 It may go on beside an import of the same storage, which it does not speak for.
 """
+BACKUP: Final = "backup"
+"""Kind of a run that puts a project, or a part of it, into an archive."""
+RESTORE: Final = "restore"
+"""Kind of a run that makes a project of an archive; it belongs to who asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,8 @@ class RunView:
     """A run as it is shown."""
 
     id: int
-    storage_id: int
-    project_id: int
+    storage_id: int | None
+    project_id: int | None
     kind: str
     state: str
     trigger: str
@@ -85,7 +89,7 @@ def request_run(
     kind.
     """
     kind = DRY_RUN if is_dry else storage.purpose
-    active = _load_active(session, storage.id, kind)
+    active = find_active(session, storage.id, kind)
     if active is not None:
         return active, False
     run = Run(
@@ -104,7 +108,8 @@ def request_run(
     return run, True
 
 
-def _load_active(session: Session, storage_id: int, kind: str) -> Run | None:
+def find_active(session: Session, storage_id: int, kind: str) -> Run | None:
+    """The active run of a storage, of one kind; its row is locked before."""
     # The storage's row is locked first, so that two requests wait for one another; not
     # against the links of a page, which refer to it.
     storage = select(Storage.id).where(Storage.id == storage_id)
@@ -126,7 +131,7 @@ def cancel_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
     """
     with app.database.write() as session:
         run = _load(session, run_id)
-        access.require(session, principal, run.project_id, Permission.MANAGE)
+        require_for_run(session, principal, run, Permission.MANAGE)
         cancelled = session.exec(
             update(Run)
             .where(col(Run.id) == run_id, col(Run.state).in_(ACTIVE_RUN_STATES))
@@ -159,14 +164,14 @@ def retry_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
     """
     with app.database.write() as session:
         run = _load(session, run_id, is_locked=True)
-        access.require(session, principal, run.project_id, Permission.MANAGE)
+        require_for_run(session, principal, run, Permission.MANAGE)
         if run.state not in {"failed", "cancelled"}:
             raise Conflict(
                 f"Run {run_id} is {run.state}; only failed and cancelled runs can be "
                 "retried.",
                 field="run",
             )
-        if _load_active(session, run.storage_id, run.kind) is not None:
+        if run.storage_id and find_active(session, run.storage_id, run.kind):
             raise Conflict("The storage has another active run.", field="run")
         _queue_again(session, run)
         view = view_run(run)
@@ -184,11 +189,31 @@ def _queue_again(session: Session, run: Run) -> None:
     run.cancelled_by = ""
     run.finished_at = None
     run.due_at = database_now()  # type: ignore[assignment]
-    if run.kind != DRY_RUN:
+    if run.storage_id is not None and run.kind in set(Purpose):
         session.get_one(Storage, run.storage_id).last_run_id = run.id
     session.flush()
     part_rows.reopen_parts(session.connection(), run.id)
     session.refresh(run)
+
+
+def refuse_busy(session: Session, storage_id: int) -> None:
+    """Make sure that no run is at work on a storage, and end those that wait.
+
+    Raises:
+        Conflict: one is.
+    """
+    # Locked, as whoever claims a run or writes a page for it does first.
+    active = select(Run).where(
+        Run.storage_id == storage_id, col(Run.state).in_(ACTIVE_RUN_STATES)
+    )
+    for run in session.exec(active.with_for_update()).all():
+        if run.state == "in_progress":
+            raise Conflict(
+                f"Storage {storage_id} is being synced by run {run.id}.",
+                field="storage",
+                remedy=f"Cancel the run first: labeldock run cancel {run.id}",
+            )
+        part_rows.stop_parts(session.connection(), run.id)
 
 
 # Showing
@@ -202,7 +227,7 @@ def get_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
     """
     with app.database.read() as session:
         run = _load(session, run_id)
-        access.require(session, principal, run.project_id, Permission.VIEW)
+        require_for_run(session, principal, run, Permission.VIEW)
         return view_progress(session, run)
 
 
@@ -248,7 +273,7 @@ def list_run_errors(
     """What went wrong in a run, object by object; `after` is the last id seen."""
     with app.database.read() as session:
         run = _load(session, run_id)
-        access.require(session, principal, run.project_id, Permission.VIEW)
+        require_for_run(session, principal, run, Permission.VIEW)
         query = (
             select(RunError)
             .where(RunError.run_id == run_id, col(RunError.id) > after)
@@ -260,6 +285,22 @@ def list_run_errors(
             RunErrorView(**error.model_dump(include=shown))
             for error in session.exec(query)
         ]
+
+
+def require_for_run(
+    session: Session, principal: Principal, run: Run, permission: Permission
+) -> None:
+    """Check that somebody may do this with a run: by its project, or as who asked.
+
+    Raises:
+        NotFound: a restore that somebody else asked for.
+        NotAllowed: their role in the project does not permit it.
+    """
+    if run.kind != RESTORE and run.project_id is not None:
+        missing = NotFound(f"Run {run.id} does not exist.", field="run")
+        access.require(session, principal, run.project_id, permission, hidden=missing)
+    elif not principal.is_admin and run.requested_by_id != principal.user_id:
+        raise NotFound(f"Run {run.id} does not exist.", field="run")
 
 
 def announce_end(app: AppContext, run: RunView) -> None:

@@ -73,7 +73,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A storage as it is to be saved, and when what that was made from was changed."""
+    """A storage as it is to be saved, and when what that was made from was changed.
+
+    `given` names the fields that somebody sent.
+    """
 
     storage_id: int
     purpose: Purpose
@@ -81,6 +84,7 @@ class Change:
     fields: dict[str, Any]
     options: StorageOptions
     bound: BoundProvider
+    given: frozenset[str] = frozenset()
 
     @property
     def saved_at(self) -> datetime:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import re2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from labeldock.contract.errors import InvalidInput
+from labeldock.contract.options import ADVANCED
 from labeldock.contract.values import Problem, Purpose
 from labeldock.db.types import escape_text
 from labeldock.services.exporting.kinds import Layout, Payload
@@ -33,7 +34,7 @@ class StorageFields(BaseModel):
     prefix: str = Field(
         default="", description="Only objects below this folder-like prefix."
     )
-    literal_prefix: bool = Field(
+    literal_prefix: Annotated[bool, ADVANCED] = Field(
         default=False, description="Take the prefix as raw text, not as a folder."
     )
     synchronizable: bool = Field(default=True, description="May be synced by hand.")
@@ -164,7 +165,11 @@ def validate_fields(purpose: Purpose, values: Mapping[str, Any]) -> StorageField
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)
         problems = [
-            Problem(str(d["loc"][0]) if d["loc"] else None, d["msg"], code=d["type"])
+            Problem(
+                str(d["loc"][0]) if d["loc"] else None,
+                d["msg"].removeprefix("Value error, "),
+                code=d["type"],
+            )
             for d in details
         ]
         raise InvalidInput(
@@ -183,8 +188,10 @@ def compile_pattern(pattern: str) -> Any:  # re2 has no type of its own
         options.log_errors = False
         return re2.compile(pattern, options)
     except re2.error as error:
+        (reason,) = error.args
+        text = reason.decode() if isinstance(reason, bytes) else reason
         raise ValueError(
-            f"not a valid RE2 pattern ({error}); lookaheads and backreferences "
+            f"not a valid RE2 pattern ({text}); lookaheads and backreferences "
             "are not supported"
         ) from None
 

@@ -14,7 +14,6 @@ import structlog
 from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import (
-    Conflict,
     InvalidInput,
     LabeldockError,
     NotFound,
@@ -24,8 +23,8 @@ from labeldock.contract.values import (
     Purpose,
     ValidationReport,
 )
-from labeldock.db.tables import ACTIVE_RUN_STATES, Run, Storage
-from labeldock.services import access, leases, part_rows, parts, runs, scheduling
+from labeldock.db.tables import Run, Storage
+from labeldock.services import access, leases, parts, runs, scheduling
 from labeldock.services.access import Permission, Principal
 from labeldock.services.connections import (
     build_connection,
@@ -40,6 +39,7 @@ from labeldock.services.exporting.deliveries import Deliveries, count_deliveries
 from labeldock.services.exporting.reshaping import read_shape, reshape
 from labeldock.services.importing.retrying import forget_failures
 from labeldock.services.runs import RunView
+from labeldock.services.slots.detaching import detach_storage
 from labeldock.services.storage_changes import (
     SHOWN_FIELDS,
     Change,
@@ -54,7 +54,9 @@ from labeldock.services.storage_checks import (
     refuse_empty_secrets,
     validate_draft,
 )
+from labeldock.services.storage_deeds import note_added, note_changed, note_removed
 from labeldock.services.storage_fields import StorageDraft
+from labeldock.services.storage_rows import load_row, lock_row
 
 _log = structlog.get_logger(__name__)
 
@@ -126,6 +128,7 @@ def add_storage(
         session.flush()
         scheduling.plan_next_run(session, storage, before=None)
         save_secrets(app, session, storage.id, secrets)
+        note_added(session, principal, storage, secrets)
         view = _view(app, session, storage)
     _announce(app, view, "added")
     return view
@@ -179,7 +182,7 @@ def _prepare_change(
     changes: Mapping[str, Any],
 ) -> Change:
     with app.database.read() as session:
-        storage = _load(session, principal, storage_id, purpose, Permission.MANAGE)
+        storage = load_row(session, principal, storage_id, purpose, Permission.MANAGE)
         stored = read_stored(app, session, storage, changes)
         project_id, provider = storage.project_id, storage.provider
     refuse_empty_secrets(app, provider, purpose, changes)
@@ -191,7 +194,8 @@ def _prepare_change(
         check_connection(
             build_connection(app, storage_id, bound, purpose, options), fields
         )
-    return Change(storage_id, purpose, stored.updated_at, fields, options, bound)
+    seen_at, given = stored.updated_at, frozenset(changes)
+    return Change(storage_id, purpose, seen_at, fields, options, bound, given)
 
 
 def _save_change(
@@ -201,8 +205,8 @@ def _save_change(
     fields = change.fields
     plain, secrets = split_secrets(change.options)
     with app.database.write() as session:
-        _lock(session, change.storage_id)
-        storage = _load(
+        lock_row(session, change.storage_id)
+        storage = load_row(
             session, principal, change.storage_id, change.purpose, Permission.MANAGE
         )
         if storage.updated_at != change.seen_at:
@@ -218,15 +222,11 @@ def _save_change(
         storage.base_uri = change.options.base_uri()
         storage.updated_at = change.saved_at
         save_secrets(app, session, storage.id, secrets)
+        note_changed(session, principal, storage, change)
         session.flush()
         run = reshape(session, storage, shape)
         session.flush()
         return _view(app, session, storage), run
-
-
-def _lock(session: Session, storage_id: int) -> None:
-    query = select(Storage.id).where(Storage.id == storage_id)
-    session.exec(query.with_for_update(key_share=True)).first()
 
 
 def validate_storage(
@@ -266,7 +266,7 @@ def complete_draft(
     with app.database.read() as session:
         access.require(session, principal, draft.project_id, Permission.MANAGE)
         if storage_id is not None:
-            storage = _load(
+            storage = load_row(
                 session, principal, storage_id, draft.purpose, Permission.MANAGE
             )
             if storage.provider != app.catalog.provider(draft.provider).info.name:
@@ -302,22 +302,32 @@ def get_storage(
         NotFound, NotAllowed: as they say.
     """
     with app.database.read() as session:
-        storage = _load(session, principal, storage_id, purpose, Permission.VIEW)
+        storage = load_row(session, principal, storage_id, purpose, Permission.VIEW)
         return _view(app, session, storage)
 
 
-def find_storage(app: AppContext, principal: Principal, storage_id: int) -> StorageView:
+def find_storage(
+    app: AppContext,
+    principal: Principal,
+    storage_id: int,
+    *,
+    most_counted: int | None = None,
+) -> StorageView:
     """One storage by its number alone, whatever its purpose.
+
+    With `most_counted`, deliveries are counted up to that number only.
 
     Raises:
         NotFound, NotAllowed: as they say.
     """
     with app.database.read() as session:
         storage = session.get(Storage, storage_id)
+        missing = NotFound(f"There is no storage {storage_id}.", field="storage")
         if storage is None:
-            raise NotFound(f"There is no storage {storage_id}.", field="storage")
-        access.require(session, principal, storage.project_id, Permission.VIEW)
-        return _view(app, session, storage)
+            raise missing
+        project_id = storage.project_id
+        access.require(session, principal, project_id, Permission.VIEW, hidden=missing)
+        return _view(app, session, storage, most_counted)
 
 
 def list_storages(
@@ -327,8 +337,12 @@ def list_storages(
     purpose: Purpose,
     *,
     provider: str | None = None,
+    most_counted: int | None = None,
 ) -> list[StorageView]:
-    """The storages of a project, by number; lost runs are noticed on the way."""
+    """The storages of a project, by number; lost runs are noticed on the way.
+
+    With `most_counted`, deliveries are counted up to that number only.
+    """
     leases.reap_lost_runs(app)
     parts.reap_lost_parts(app)
     query = (
@@ -340,26 +354,16 @@ def list_storages(
         query = query.where(Storage.provider == provider)
     with app.database.read() as session:
         access.require(session, principal, project_id, Permission.VIEW)
-        return [_view(app, session, storage) for storage in session.exec(query)]
+        found = session.exec(query).all()
+        return [_view(app, session, each, most_counted) for each in found]
 
 
-def _load(
+def _view(
+    app: AppContext,
     session: Session,
-    principal: Principal,
-    storage_id: int,
-    purpose: Purpose,
-    permission: Permission,
-) -> Storage:
-    storage = session.get(Storage, storage_id)
-    if storage is None or storage.purpose != purpose:
-        raise NotFound(
-            f"There is no {purpose.value} storage {storage_id}.", field="storage"
-        )
-    access.require(session, principal, storage.project_id, permission)
-    return storage
-
-
-def _view(app: AppContext, session: Session, storage: Storage) -> StorageView:
+    storage: Storage,
+    most_counted: int | None = None,
+) -> StorageView:
     purpose = Purpose(storage.purpose)
     run = session.get(Run, storage.last_run_id) if storage.last_run_id else None
     attention, api_type, title = None, storage.provider, storage.provider
@@ -388,14 +392,16 @@ def _view(app: AppContext, session: Session, storage: Storage) -> StorageView:
         last_success_count=storage.last_success_count,
         next_run_at=storage.next_run_at,
         attention=attention,
-        deliveries=_count_deliveries(session, storage),
+        deliveries=_count_deliveries(session, storage, most_counted),
     )
 
 
-def _count_deliveries(session: Session, storage: Storage) -> Deliveries | None:
+def _count_deliveries(
+    session: Session, storage: Storage, most: int | None
+) -> Deliveries | None:
     if storage.purpose != Purpose.EXPORT:
         return None
-    return count_deliveries(session, storage.id)
+    return count_deliveries(session, storage.id, most)
 
 
 # Working and removing
@@ -439,8 +445,8 @@ def _request_sync(
     options: dict[str, Any],
 ) -> StorageView:
     with app.database.write() as session:
-        _lock(session, storage_id)  # first, so that its last run is seen
-        storage = _load(session, principal, storage_id, purpose, Permission.MANAGE)
+        lock_row(session, storage_id)  # first, so that its last run is seen
+        storage = load_row(session, principal, storage_id, purpose, Permission.MANAGE)
         if not storage.synchronizable:
             raise InvalidInput(
                 f"Storage {storage_id} is not synchronizable",
@@ -461,33 +467,23 @@ def remove_storage(
 ) -> None:
     """Disconnect a storage; its tasks and the objects in the bucket stay.
 
+    What its tasks came from is remembered by a detached slot.
+
     Raises:
         Conflict: a run is at work on it.
     """
     with app.database.write() as session:
-        storage = _load(session, principal, storage_id, purpose, Permission.MANAGE)
-        _refuse_busy(session, storage_id)
+        storage = load_row(session, principal, storage_id, purpose, Permission.MANAGE)
+        runs.refuse_busy(session, storage_id)
         view = _view(app, session, storage)
+        detach_storage(session, storage)
+        note_removed(session, principal, storage)
         session.delete(storage)
     _announce(app, view, "removed")
 
 
-def _refuse_busy(session: Session, storage_id: int) -> None:
-    # Locked, as whoever claims a run or writes a page for it does first.
-    active = select(Run).where(
-        Run.storage_id == storage_id, col(Run.state).in_(ACTIVE_RUN_STATES)
-    )
-    for run in session.exec(active.with_for_update()).all():
-        if run.state == "in_progress":
-            raise Conflict(
-                f"Storage {storage_id} is being synced by run {run.id}.",
-                field="storage",
-                remedy=f"Cancel the run first: labeldock run cancel {run.id}",
-            )
-        part_rows.stop_parts(session.connection(), run.id)
-
-
 def _announce(app: AppContext, view: StorageView, change: str) -> None:
     event = StorageChanged(view.id, view.project_id, view.provider, change)
+    app.epochs.end(view.project_id)
     app.catalog.notify("after_storage_changed", event)
     _log.info("storage_changed", storage_id=view.id, change=change)

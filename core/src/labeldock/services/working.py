@@ -14,7 +14,9 @@ from sqlmodel import Session
 from labeldock.contract.errors import LabeldockError, NotFound
 from labeldock.db.engine import is_outage
 from labeldock.db.tables import Run
+from labeldock.metrics import LEASES_LOST, SLICE_SECONDS
 from labeldock.services import leases, parts, runs
+from labeldock.services.backups.making import backup_slice
 from labeldock.services.context import AppContext
 from labeldock.services.events.draining import drain_slice
 from labeldock.services.events.requests import ONLY_INBOX
@@ -22,13 +24,18 @@ from labeldock.services.exporting.export import export_slice
 from labeldock.services.importing.dry_run import dry_slice
 from labeldock.services.importing.walk import import_slice
 from labeldock.services.leases import Lease, LeaseLost
+from labeldock.services.restoring.work import restore_slice
 from labeldock.services.runs import RunView
+from labeldock.services.slots.check_run import REFERENCE_CHECK, check_slice
 from labeldock.telemetry import correlate
 
 _WORK: Final[Mapping[str, Callable[[AppContext, Lease], bool]]] = {
     "import": import_slice,
     "export": export_slice,
     runs.DRY_RUN: dry_slice,
+    REFERENCE_CHECK: check_slice,
+    runs.BACKUP: backup_slice,
+    runs.RESTORE: restore_slice,
 }
 _WAIT_SECONDS: Final = 0.2
 _log = structlog.get_logger(__name__)
@@ -67,9 +74,10 @@ def work_slice(
     lease.ending = ending or lease.ending
     with correlate(run_id=lease.run_id, storage_id=lease.storage_id):
         try:
-            with leases.heartbeat(app, lease):
+            with leases.heartbeat(app, lease), SLICE_SECONDS.labels(lease.kind).time():
                 return not _find_work(lease)(app, lease)
         except LeaseLost:
+            LEASES_LOST.labels(lease.kind).inc()
             _log.info("lease_lost")
         except LabeldockError as error:
             _note_failure(app, lease, error)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from labeldock.contract.errors import InvalidInput
 from labeldock.db.types import load_json
+from labeldock.web.context import context_of
 
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
@@ -30,7 +31,30 @@ async def read_body(request: Request) -> Any:  # whatever JSON knows
         return {}
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise HTTPException(415, f'Unsupported media type "{kind}" in request.')
-    return parse_json(raw)
+    document = parse_json(raw)
+    ensure_shallow(document, context_of(request).app.settings.request_max_depth)
+    return document
+
+
+def ensure_shallow(document: Any, most: int) -> None:  # as in read_body
+    """Refuse what nests deeper than the operator permits, level by level.
+
+    Raises:
+        InvalidInput: it does.
+    """
+    level, depth = [document], 0
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        if depth > most:
+            raise InvalidInput(
+                f"Lists and objects are nested more than {most} levels deep.",
+                remedy="Send flatter JSON, or have LABELDOCK_REQUEST_MAX_DEPTH raised.",
+            )
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
 
 
 async def read_form(request: Request) -> dict[str, str]:

@@ -12,6 +12,7 @@ from labeldock.services.access import Principal
 from labeldock.services.context import AppContext
 from labeldock.web.callers import CallerCache
 from labeldock.web.login_limits import LoginLimits
+from labeldock.web.rate_limits import RateLimits
 
 _KEY: Final = "labeldock"
 
@@ -23,6 +24,7 @@ class RequestContext:
     app: AppContext
     callers: CallerCache
     login_limits: LoginLimits
+    rate_limits: RateLimits
     correlation_id: str
     user: Principal | None = None
     uses_cookie: bool = False

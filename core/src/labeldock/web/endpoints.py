@@ -1,7 +1,8 @@
 """From a plain function to a route of the API.
 
-An endpoint is a function from a `Call` to a response. It runs in a thread, since the
-services block; the body has been read and parsed by then.
+An endpoint is a function from a `Call` to a response, and takes the query and the body
+as the models that it declares (`operations`). It runs in a thread, since the services
+block; the body has been read and parsed by then.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,6 +25,8 @@ from labeldock.web.authentication import public
 from labeldock.web.bodies import read_body
 from labeldock.web.context import context_of
 from labeldock.web.fields import LARGEST_ID, parse_boolean, parse_integer
+from labeldock.web.inputs import read_fields, read_query
+from labeldock.web.operations import Operation, attach_operations, read_operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,11 @@ class Call:
         return default if text is None else parse_boolean(text, name)
 
 
-Endpoint = Callable[[Call], Response | Coroutine[Any, Any, Response]]
-"""Runs in a thread; what it gives back to be awaited goes on without one."""
+Endpoint = Callable[..., Response | Coroutine[Any, Any, Response]]
+"""From a `Call`, and `query` and `body` if it asks for them, to a response.
+
+It runs in a thread; what it gives back to be awaited goes on without one.
+"""
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -101,9 +108,14 @@ def build_route(path: str, **endpoints: Endpoint) -> Route:
 
 def build_reading_route(path: str, read: Reader, /, **endpoints: Endpoint) -> Route:
     """The same with a reader of its own, for bodies that are not values."""
+    operations = {name: read_operation(each) for name, each in endpoints.items()}
 
     async def answer(request: Request) -> Response:
-        return await _run(endpoints, read, request)
+        return await _run(operations, read, request)
+
+    attach_operations(answer, operations)
+    if all(each.is_public for each in operations.values()):
+        public(answer)
 
     # The route takes every method, so that a wrong one is told from a wrong path even
     # where a more general path follows in the table.
@@ -118,15 +130,40 @@ def build_public_route(path: str, **endpoints: Endpoint) -> Route:
 
 
 async def _run(
-    endpoints: Mapping[str, Endpoint], read: Reader, request: Request
+    operations: Mapping[str, Operation], read: Reader, request: Request
 ) -> Response:
     method = "GET" if request.method == "HEAD" else request.method
-    if method not in endpoints:
+    if method not in operations:
         raise HTTPException(
             405,
             f'Method "{request.method}" not allowed.',
-            headers={"Allow": ", ".join(endpoints)},
+            headers={"Allow": ", ".join(operations)},
         )
     body = {} if method == "GET" else await read(request)
-    answer = await run_in_threadpool(endpoints[method], Call(request, body))
-    return answer if isinstance(answer, Response) else await answer
+    call, notes = Call(request, body), dict[str, str]()
+    answer = await run_in_threadpool(_answer, operations[method], call, notes)
+    response = answer if isinstance(answer, Response) else await answer
+    response.headers.update(notes)
+    return response
+
+
+def _answer(
+    operation: Operation, call: Call, notes: dict[str, str]
+) -> Response | Coroutine[Any, Any, Response]:
+    """Read what the operation declares, and call its endpoint.
+
+    Args:
+        operation: what is asked for.
+        call: by whom, with what.
+        notes: receives the header that names ignored fields.
+    """
+    inputs: dict[str, BaseModel] = {}
+    query = operation.declaration.query if operation.declaration else None
+    if query is not None:
+        inputs["query"] = read_query(call.request, query)
+    if operation.model is not None:
+        inputs["body"], ignored = read_fields(call.values, operation.model)
+        notes.update(ignored)
+    answer: Response | Coroutine[Any, Any, Response]
+    answer = operation.endpoint(call, **inputs)
+    return answer

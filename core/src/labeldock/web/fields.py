@@ -43,7 +43,9 @@ def parse_integer(value: object, field: str) -> int:
     if isinstance(value, int) and is_whole and 0 <= value <= LARGEST_ID:
         return value
     raise InvalidInput(
-        "A valid integer is required.", field=field, remedy="Give a whole number."
+        "A valid integer is required.",
+        field=field,
+        remedy="Give a whole number, not below 0.",
     )
 
 

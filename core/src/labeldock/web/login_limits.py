@@ -1,8 +1,8 @@
 """How often a login may fail, for each account and for each address that tries.
 
-Kept in memory, so each web process counts on its own: with four of them, four times as
-many guesses are possible, which is still few. Known or not, every account is counted
-alike, so that nobody learns from it who has one.
+Kept in memory, which refuses at once and asks nobody; what holds across processes is
+counted in the database behind it (`services/accounts/login_limits.py`). Known or not,
+every account is counted alike, so that nobody learns from it who has one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class LoginLimits:
         once cannot all be made before the first of them has failed.
         """
         now = self._clock()
-        limits = _name_limits(email, address)
+        limits = name_limits(email, address)
         with self._lock:
             waits = [self._find_wait(name, most, now) for name, most in limits.items()]
             if any(waits):
@@ -52,7 +52,7 @@ class LoginLimits:
         """Count an attempt no longer, since it succeeded."""
         now = self._clock()
         with self._lock:
-            for name in _name_limits(email, address):
+            for name in name_limits(email, address):
                 self._add(name, -1, now)
 
     def _find_wait(self, name: str, most: int, now: float) -> float:
@@ -69,7 +69,8 @@ class LoginLimits:
             self._counts.popitem(last=False)
 
 
-def _name_limits(email: str, address: str) -> dict[str, int]:
+def name_limits(email: str, address: str) -> dict[str, int]:
+    """What an attempt is counted for, and how many may fail: account and address."""
     # Of one length, however long the text that somebody sends.
     account = hashlib.sha256(email.strip().lower().encode(errors="replace")).hexdigest()
     names = {f"account {account}": ACCOUNT_FAILURES}

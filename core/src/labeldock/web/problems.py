@@ -19,6 +19,7 @@ from labeldock.contract import errors
 from labeldock.contract.errors import InvalidInput, LabeldockError
 from labeldock.contract.values import Problem
 from labeldock.db.engine import is_outage
+from labeldock.services.persistent.folder import NoSpace
 from labeldock.web.release import VERSION
 
 _log = structlog.get_logger(__name__)
@@ -58,11 +59,14 @@ STATUSES: Final[Mapping[type[LabeldockError], int]] = {
     errors.RateLimited: 424,
     errors.Unavailable: 424,
     errors.OperationTimeout: 424,
+    NoSpace: 424,
 }
 """Every kind of error. A kind that is not listed here is answered like its base."""
 
+_PLUGIN_FAULTS: Final = (errors.ProviderCrash, errors.ContractViolation)
 _AWAY: Final = "The database cannot be used at the moment; try again."
 _RETRY_SECONDS: Final = 2
+_LONGEST_DETAIL: Final = 300
 _SORRY: Final = "Something went wrong here; the log says what."
 
 
@@ -84,12 +88,22 @@ def build_answer(error: Exception, correlation_id: str) -> Answer:
     if not isinstance(error, LabeldockError) or find_status(error) == 500:
         return _answer_unexpected(error, correlation_id)
     status = find_status(error)
-    return Answer(status, _describe(error, status), _find_headers(error))
+    body = _describe(error, status)
+    if isinstance(error, _PLUGIN_FAULTS):
+        if correlation_id:  # the schema's examples have none, and are no failures
+            _log.error("plugin_failed", exc_info=error, correlation_id=correlation_id)
+        body["correlation_id"] = correlation_id
+    return Answer(status, body, _find_headers(error))
 
 
 def find_status(error: LabeldockError) -> int:
     """The status that tells of an error."""
-    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    return find_kinds_status(type(error))
+
+
+def find_kinds_status(kind: type[LabeldockError]) -> int:
+    """The status that tells of errors of a kind: its own, or that of its base."""
+    return next(STATUSES[base] for base in kind.__mro__ if base in STATUSES)
 
 
 def _answer_framework(error: HTTPException) -> Answer:
@@ -101,8 +115,13 @@ def _answer_framework(error: HTTPException) -> Answer:
 
 def _answer_outage(error: Exception, correlation_id: str) -> Answer:
     """The database is away, e.g. restarted: the same request may succeed soon."""
-    kind = type(getattr(error, "orig", error)).__name__
-    _log.warning("database_unavailable", reason=kind, correlation_id=correlation_id)
+    cause = getattr(error, "orig", None) or error
+    _log.warning(
+        "database_unavailable",
+        reason=type(cause).__name__,
+        detail=str(cause)[:_LONGEST_DETAIL],
+        correlation_id=correlation_id,
+    )
     body = _build_envelope(503, _AWAY)
     return Answer(503, body, {"Retry-After": str(_RETRY_SECONDS)})
 

@@ -17,8 +17,9 @@ _UNITS: Final = (
 
 def render_time(value: datetime) -> str:
     """A time as clients know it: UTC, microseconds, Z."""
-    text = value.astimezone(UTC).isoformat(timespec="microseconds")
-    return text.replace("+00:00", "Z")
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return f"{value.isoformat(timespec='microseconds')[:-6]}Z"  # instead of +00:00
 
 
 def render_age(since: datetime, now: datetime | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from labeldock.contract import ENDPOINT, OperatorOptions, StorageOptions
+from labeldock.contract import ADVANCED, ENDPOINT, OperatorOptions, StorageOptions
 from labeldock_azure.connections import find_addresses
 
 # learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs
@@ -48,38 +48,38 @@ class AzureOptions(StorageOptions):
         title="Connection string",
         description="Account and credentials in one, as the portal shows them.",
     )
-    tenant_id: str | None = Field(
+    tenant_id: Annotated[str | None, ADVANCED] = Field(
         default=None,
         title="Tenant id",
         description="Directory of a service principal.",
         pattern=_DIRECTORY,
     )
-    client_id: str | None = Field(
+    client_id: Annotated[str | None, ADVANCED] = Field(
         default=None,
         title="Client id",
         description="Application id of a service principal, or of the managed "
         "identity to use.",
         pattern=_DIRECTORY,
     )
-    client_secret: SecretStr | None = Field(
+    client_secret: Annotated[SecretStr | None, ADVANCED] = Field(
         default=None, title="Client secret", description="Of the service principal."
     )
-    anonymous: bool = Field(
+    anonymous: Annotated[bool, ADVANCED] = Field(
         default=False,
         title="Anonymous",
         description="The container is public: send no credentials at all.",
     )
-    azure_cloud: Cloud = Field(
+    azure_cloud: Annotated[Cloud, ADVANCED] = Field(
         default="public",
         title="Cloud",
         description="Which of Azure's clouds the account is in.",
     )
-    azure_endpoint: Annotated[str | None, ENDPOINT] = Field(
+    azure_endpoint: Annotated[str | None, ENDPOINT, ADVANCED] = Field(
         default=None,
         title="Endpoint",
         description="Address of the blob service; empty for the cloud's own.",
     )
-    public_endpoint: Annotated[str | None, ENDPOINT] = Field(
+    public_endpoint: Annotated[str | None, ENDPOINT, ADVANCED] = Field(
         default=None,
         title="Public endpoint",
         description="Address of that service for browsers, if it is another one.",

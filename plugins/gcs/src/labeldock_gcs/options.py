@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from labeldock.contract import ENDPOINT, OperatorOptions, StorageOptions
+from labeldock.contract import ADVANCED, ENDPOINT, OperatorOptions, StorageOptions
 from labeldock_gcs.documents import parse_document
 
 GOOGLE: Final = "https://storage.googleapis.com"
@@ -22,7 +22,7 @@ class GcsOptions(StorageOptions):
     """Settings of one bucket."""
 
     bucket: str = Field(title="Bucket", description="Name of the bucket.")
-    google_project_id: str | None = Field(
+    google_project_id: Annotated[str | None, ADVANCED] = Field(
         default=None,
         title="Project",
         description="Id of the project; needed by nothing that Labeldock does.",
@@ -34,29 +34,29 @@ class GcsOptions(StorageOptions):
         "workload identity federation. Empty: the server's own identity, if the "
         "operator permits it.",
     )
-    impersonate_service_account: str | None = Field(
+    impersonate_service_account: Annotated[str | None, ADVANCED] = Field(
         default=None,
         title="Service account to impersonate",
         description="E-mail address of the account to act as. The credentials need "
         "the role Service Account Token Creator on it.",
     )
-    anonymous: bool = Field(
+    anonymous: Annotated[bool, ADVANCED] = Field(
         default=False,
         title="Anonymous",
         description="Send no credentials at all, for a public bucket.",
     )
-    ambient_credentials: bool = Field(
+    ambient_credentials: Annotated[bool, ADVANCED] = Field(
         default=False,
         title="Ambient credentials",
         description="Use the server's own identity (Application Default "
         "Credentials). The operator has to permit it.",
     )
-    gcs_endpoint: Annotated[str | None, ENDPOINT] = Field(
+    gcs_endpoint: Annotated[str | None, ENDPOINT, ADVANCED] = Field(
         default=None,
         title="Endpoint",
         description="Address of an emulator or a private endpoint; empty for Google.",
     )
-    public_endpoint: Annotated[str | None, ENDPOINT] = Field(
+    public_endpoint: Annotated[str | None, ENDPOINT, ADVANCED] = Field(
         default=None,
         title="Public endpoint",
         description="Address of the same for browsers, if it is another one.",

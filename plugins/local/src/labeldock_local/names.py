@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Final
 
-from labeldock_local.keys import TEMPORARY_PREFIX, is_temporary
+from labeldock_local.keys import is_temporary
 
 _BLOCK: Final = 256
 _RUN: Final = 32_768
@@ -89,8 +89,9 @@ def load_names(folder: int, start: bytes, budget: int) -> SortedNames:
 
 def _select(found: Iterator[bytes], names: SortedNames) -> Iterator[bytes]:
     """The names in the part that is collected; its end may move while it is."""
+    low = names.low
     for name in found:
-        if name >= names.low and (names.cut is None or name < names.cut):
+        if name >= low and (names.cut is None or name < names.cut):
             yield name
 
 
@@ -98,7 +99,7 @@ def read_names(entries: Iterator[os.DirEntry[str]]) -> Iterator[bytes]:
     for entry in entries:
         # The name as it is on the disk, valid UTF-8 or not.
         name = entry.name.encode(_CODEC, "surrogateescape")
-        if name.startswith(TEMPORARY_PREFIX) and is_temporary(name):
+        if name[:1] == b"." and is_temporary(name):
             continue
         if entry.is_file(follow_symlinks=False):
             yield name

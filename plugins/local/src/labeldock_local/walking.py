@@ -169,6 +169,7 @@ class Walk:
         """
         head, end = folder.head, self._plan.keys.find_end(folder.head)
         add, descriptor = page.objects.append, folder.descriptor
+        look, is_file = os.stat, stat.S_ISREG
         name = b""
         for name in islice(folder.rest or (), page.room):
             if end is not None and name >= end:
@@ -177,12 +178,12 @@ class Walk:
                 folder.start = after_folder(name)
                 return name
             try:
-                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                status = look(name, dir_fd=descriptor, follow_symlinks=False)
                 key = (head + name).decode()
             except (OSError, UnicodeDecodeError) as error:
                 self._report(head + name, error, page)
                 continue
-            if stat.S_ISREG(status.st_mode):
+            if is_file(status.st_mode):
                 time = render_time(status.st_mtime)
                 add(ObjectInfo(key, status.st_size, render_etag(status), time))
         self._note_position(folder, name)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from labeldock.contract import ENDPOINT, OperatorOptions, StorageOptions
+from labeldock.contract import ADVANCED, ENDPOINT, OperatorOptions, StorageOptions
 
 # docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; older buckets
 # may have capitals and underscores, and compatible servers are freer still.
@@ -33,12 +33,12 @@ class S3Options(StorageOptions):
         title="Endpoint",
         description="Address of an S3-compatible server; empty for Amazon.",
     )
-    public_endpoint: Annotated[str | None, ENDPOINT] = Field(
+    public_endpoint: Annotated[str | None, ENDPOINT, ADVANCED] = Field(
         default=None,
         title="Public endpoint",
         description="Address of that server for browsers, if it is another one.",
     )
-    addressing_style: Literal["auto", "path", "virtual"] = Field(
+    addressing_style: Annotated[Literal["auto", "path", "virtual"], ADVANCED] = Field(
         default="auto",
         title="Addressing",
         description="Whether the bucket stands in the path or in the host name; auto "
@@ -54,53 +54,57 @@ class S3Options(StorageOptions):
     aws_secret_access_key: SecretStr | None = Field(
         default=None, title="Secret access key", description="Secret part of the key."
     )
-    aws_session_token: SecretStr | None = Field(
+    aws_session_token: Annotated[SecretStr | None, ADVANCED] = Field(
         default=None,
         title="Session token",
         description="For temporary credentials. They expire; a role to assume does "
         "not.",
     )
-    anonymous: bool = Field(
+    anonymous: Annotated[bool, ADVANCED] = Field(
         default=False,
         title="Anonymous",
         description="The bucket is public: send no credentials at all.",
     )
-    role_arn: str | None = Field(
+    role_arn: Annotated[str | None, ADVANCED] = Field(
         default=None,
         title="Role to assume",
         description="ARN of an IAM role that the key, or the server's own identity, "
         "may assume.",
     )
-    external_id: SecretStr | None = Field(
+    external_id: Annotated[SecretStr | None, ADVANCED] = Field(
         default=None,
         title="External id",
         description="Demanded by the trust policy of the role.",
     )
-    sts_endpoint: Annotated[str | None, ENDPOINT] = Field(
+    sts_endpoint: Annotated[str | None, ENDPOINT, ADVANCED] = Field(
         default=None,
         title="STS endpoint",
         description="Where the role is assumed; empty for Amazon.",
     )
-    server_side_encryption: Literal["AES256", "aws:kms"] | None = Field(
-        default=None,
-        title="Encryption",
-        description="Asked for with everything that is written; empty for what the "
-        "bucket does by itself.",
+    server_side_encryption: Annotated[Literal["AES256", "aws:kms"] | None, ADVANCED] = (
+        Field(
+            default=None,
+            title="Encryption",
+            description="Asked for with everything that is written; empty for what the "
+            "bucket does by itself.",
+        )
     )
-    aws_sse_kms_key_id: str | None = Field(
+    aws_sse_kms_key_id: Annotated[str | None, ADVANCED] = Field(
         default=None,
         title="KMS key",
         description="Key for the encryption aws:kms; empty for the account's own.",
     )
-    ca_bundle: str | None = Field(
+    ca_bundle: Annotated[str | None, ADVANCED] = Field(
         default=None,
         title="CA certificates",
         description="PEM text of the authorities that signed the server's certificate.",
     )
-    verify_tls: bool = Field(
+    verify_tls: Annotated[bool, ADVANCED] = Field(
         default=True, title="Verify TLS", description="Check the server's certificate."
     )
-    checksum_mode: Literal["auto", "when_supported", "when_required"] = Field(
+    checksum_mode: Annotated[
+        Literal["auto", "when_supported", "when_required"], ADVANCED
+    ] = Field(
         default="auto",
         title="Checksums",
         description="Whether checksums are added that some servers do not accept; auto "

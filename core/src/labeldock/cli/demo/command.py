@@ -70,7 +70,7 @@ def run_demo(
 
 
 def _choose_listener(host: str, port: int | None) -> socket.socket:
-    from labeldock.cli.serving import open_listener
+    from labeldock.cli.listeners import open_listener
     from labeldock.contract.errors import InvalidInput
 
     if port is not None:
@@ -82,13 +82,20 @@ def _choose_listener(host: str, port: int | None) -> socket.socket:
 
 
 def _serve(login: Login, listener: socket.socket) -> None:
+    from labeldock.cli.accounts import render_link
     from labeldock.cli.operating import load_terminal_settings
     from labeldock.cli.serving import describe_address, run_service
+    from labeldock.services import access
+    from labeldock.services.accounts.links import LinkPurpose, issue_link
     from labeldock.services.context import open_context
 
-    typer.echo(f"\nOpen     {describe_address(listener)}")
-    typer.echo(f"E-mail   {login.email}")
-    typer.echo(f"Password {login.password}")
-    typer.echo("Ctrl-C stops the service; what is here stays.")
+    address = describe_address(listener)
     # Read again: the story may have added to the settings file.
-    run_service(open_context(load_terminal_settings()), listener)
+    app = open_context(load_terminal_settings())
+    user = access.find_user(app, login.email)
+    link = issue_link(app, None, user.user_id, LinkPurpose.LOGIN)
+    typer.echo(f"\nOpen     {address}")
+    typer.echo(f"Log in   {render_link(app, link, address)} (once)")
+    typer.echo(f"Later    as {login.email}, with the password in {login.path}")
+    typer.echo("Ctrl-C stops the service; what is here stays.")
+    run_service(app, listener)

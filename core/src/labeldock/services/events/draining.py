@@ -1,4 +1,4 @@
-"""One slice of a run that looks at the objects in the inbox, and at no others.
+"""Look at the objects in the inbox: in a run of its own, or beside a walk.
 
 Each key is looked up in the bucket: what is there is imported or compared as a walk
 would do it, what is not there has vanished. So an entry that is looked at twice, or too
@@ -7,12 +7,15 @@ late, does no harm, and entries are removed only after what they led to is commi
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Final
+
+import structlog
 
 from labeldock.contract.errors import (
     ContainerNotFound,
@@ -27,14 +30,20 @@ from labeldock.services import leases
 from labeldock.services.context import AppContext
 from labeldock.services.events import inbox
 from labeldock.services.events.inbox import Entry
+from labeldock.services.importing.beside import Beside, PartTaken, find_place
 from labeldock.services.importing.cutting import Stretch
 from labeldock.services.importing.pages import Failure, list_linked_keys
 from labeldock.services.importing.source import Source, load_source
 from labeldock.services.importing.stretches import import_stretch
 from labeldock.services.leases import Lease
 
+BETWEEN_PAGES: Final = 200
+"""How many keys are looked at, at most, before a walk goes on with its next page."""
+
 _AT_ONCE: Final = 1000
 _OF_THE_STORAGE: Final = (TransientStorageError, Unauthenticated, ContainerNotFound)
+
+_log = structlog.get_logger(__name__)
 
 Finding = ObjectInfo | Failure | None
 """An object, why it cannot be told, or None: there is no such object."""
@@ -62,8 +71,56 @@ def drain_slice(app: AppContext, lease: Lease) -> bool:
     return True
 
 
+class WatchedInbox:
+    """The inbox of a storage, looked into between the pages of a walk.
+
+    Only who holds the run does it, in the thread that walks, so that a key is written
+    by the walk or for the inbox, and never by both at once.
+    """
+
+    def __init__(self, app: AppContext, lease: Lease, source: Source) -> None:
+        """Watch it for the length of a slice; a part of a run has none."""
+        self._app, self._lease = app, lease
+        self._source = replace(source, is_shared=False)
+        self._next_look = 0.0 if lease.part is None else math.inf
+
+    def look(self) -> None:
+        """Deal with some of what waits, if it is time to look.
+
+        A walk does not fail of its inbox: a storage that cannot be asked is left to
+        the walk, which asks it next.
+
+        Raises:
+            LeaseLost: the run is somebody else's, or cancelled.
+        """
+        if time.monotonic() < self._next_look:
+            return
+        storage, run = self._lease.storage_id, self._lease.run_id
+        entries = inbox.list_entries(self._app, storage, BETWEEN_PAGES, beside=run)
+        if not entries:
+            self._next_look = time.monotonic() + self._app.settings.event_delay
+            return
+        try:
+            self._look_at(entries)
+        except PartTaken:
+            _log.info("inbox_look_given_up")  # somebody was quicker; the next one may
+        except StorageError as error:
+            _log.warning("inbox_left", code=error.code, reason=error.message)
+            self._next_look = math.inf
+
+    def _look_at(self, entries: Sequence[Entry]) -> None:
+        place = find_place(self._app, self._lease, self._source)
+        free = [entry for entry in entries if not place.is_held(entry.key)]
+        _look_at(self._app, self._lease, self._source, free, place)
+        inbox.remove_entries(self._app, free)
+
+
 def _look_at(
-    app: AppContext, lease: Lease, source: Source, entries: Sequence[Entry]
+    app: AppContext,
+    lease: Lease,
+    source: Source,
+    entries: Sequence[Entry],
+    beside: Beside | None = None,
 ) -> None:
     keys = sorted(entry.key for entry in entries if source.covers(entry.key))
     if not keys:
@@ -84,6 +141,8 @@ def _look_at(
         ],
         checkpoint=dict(lease.checkpoint),
         restart=lease.checkpoint,
+        is_named=True,
+        beside=beside,
     )
     import_stretch(app, lease, source, stretch, failures)
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, exists
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, and_, col, delete, or_, select, update
 
 from labeldock.contract.errors import NotFound, Unavailable
 from labeldock.contract.values import MAX_KEY_BYTES
 from labeldock.db.messages import EventInlet, InboxEntry
+from labeldock.db.partitions import OPEN_PART_STATES, Part
 from labeldock.db.tables import Storage, utc_now
 from labeldock.services.context import AppContext
 from labeldock.services.events.envelopes import Notice, iterate_keys
@@ -128,16 +129,37 @@ class Entry:
     version: int
 
 
-def list_entries(app: AppContext, storage_id: int, limit: int) -> list[Entry]:
-    """What has waited longest."""
+def list_entries(
+    app: AppContext, storage_id: int, limit: int, *, beside: int | None = None
+) -> list[Entry]:
+    """What has waited longest.
+
+    Args:
+        app: the parts.
+        storage_id: whose inbox.
+        limit: how many at most.
+        beside: a run; keys in a part of it that somebody works on are left out.
+    """
     query = (
         select(InboxEntry)
         .where(InboxEntry.storage_id == storage_id)
         .order_by(col(InboxEntry.id))
         .limit(limit)
     )
+    if beside is not None:
+        query = query.where(~_is_worked_on(beside))
     with app.database.read() as session:
         return [Entry(row.id, row.key, row.version) for row in session.exec(query)]
+
+
+def _is_worked_on(run_id: int) -> ColumnElement[bool]:
+    return exists().where(
+        col(Part.run_id) == run_id,
+        col(Part.state).in_(OPEN_PART_STATES),
+        col(Part.lease_owner) != "",
+        col(Part.after_key) < col(InboxEntry.key),
+        or_(col(Part.upto_key).is_(None), col(InboxEntry.key) <= col(Part.upto_key)),
+    )
 
 
 def count_entries(session: Session, storage_id: int) -> int:

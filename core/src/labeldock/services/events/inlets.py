@@ -108,7 +108,9 @@ def _load(
     session: Session, principal: Principal, storage_id: int, permission: Permission
 ) -> Storage:
     storage = session.get(Storage, storage_id)
+    missing = NotFound(f"There is no storage {storage_id}.", field="storage")
     if storage is None:
-        raise NotFound(f"There is no storage {storage_id}.", field="storage")
-    access.require(session, principal, storage.project_id, permission)
+        raise missing
+    project_id = storage.project_id
+    access.require(session, principal, project_id, permission, hidden=missing)
     return storage

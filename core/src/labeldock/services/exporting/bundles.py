@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final, Self, cast
 
 from sqlmodel import select
 
-from labeldock.contract.values import FileContent, WriteRequest
+from labeldock.contract.values import ContentSource, FileContent, WriteRequest
 from labeldock.db.tables import Run, Storage
 from labeldock.services import leases
 from labeldock.services.connections import load_connection
@@ -66,7 +66,7 @@ def write_bundle(app: AppContext, lease: Lease) -> bool:
             leases.hand_back(app, lease)
             return False
         counter.commit()
-        content = _Watched(path, lease.move)
+        content = WatchedContent(FileContent(path), lease.move)
         request = WriteRequest(key, content, _TYPES[plan.layout])
         saved = connection.provider.save_annotation(connection.ref, request)
     counts = counter.finish()
@@ -132,18 +132,20 @@ class _Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
-    """A file whose reading counts as progress, so that a long upload is not a stall."""
+class WatchedContent:
+    """Content whose reading counts as progress, so that a long upload is no stall."""
 
-    path: Path
+    content: ContentSource
     move: Callable[[], None]
 
     @property
     def size(self) -> int:
-        return FileContent(self.path).size
+        """As the content's."""
+        return self.content.size
 
     def open(self) -> BinaryIO:
-        return cast("BinaryIO", _WatchedStream(self.path.open("rb"), self.move))
+        """As the content's; each read is told."""
+        return cast("BinaryIO", _WatchedStream(self.content.open(), self.move))
 
 
 class _WatchedStream:

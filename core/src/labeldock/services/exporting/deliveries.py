@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,11 +62,32 @@ class DeliveryView:
     problem: dict[str, Any] | None
 
 
-def count_deliveries(session: Session, storage_id: int) -> Deliveries:
-    """How the deliveries of a storage stand, whoever asked for them."""
+def count_deliveries(
+    session: Session, storage_id: int, most: int | None = None
+) -> Deliveries:
+    """How the deliveries of a storage stand, whoever asked for them.
+
+    With `most`, of each kind no more than that are counted: a page has no time.
+    """
+    if most is not None:
+        return _count_some(session, storage_id, most)
     counts = [func.count().filter(_STATES[state]) for state in DeliveryState]
     row = session.execute(select(*counts).where(OUTBOX.c.storage_id == storage_id))
     return Deliveries(*row.one())
+
+
+def _count_some(session: Session, storage_id: int, most: int) -> Deliveries:
+    """What is under way is found by an index of its own, however much was delivered."""
+    of_storage = OUTBOX.c.storage_id == storage_id
+    is_open = OUTBOX.c.delivered_version < OUTBOX.c.wanted_version
+    under_way = select(OUTBOX.c.has_failed).where(of_storage, is_open).limit(most)
+    counts = dict.fromkeys((False, True), 0) | dict(
+        Counter(bool(failed) for failed in session.execute(under_way).scalars())
+    )
+    done = select(OUTBOX.c.id).where(of_storage, ~is_open, OUTBOX.c.wanted == "present")
+    some = select(func.count()).select_from(done.limit(most).subquery())
+    delivered = session.execute(some).scalar_one()
+    return Deliveries(delivered, counts[False], counts[True])
 
 
 def list_deliveries(
@@ -126,7 +148,9 @@ def load_export(
         NotFound, NotAllowed: as they say.
     """
     storage = session.get(Storage, storage_id)
+    missing = NotFound(f"There is no export storage {storage_id}.", field="storage")
     if storage is None or storage.purpose != Purpose.EXPORT:
-        raise NotFound(f"There is no export storage {storage_id}.", field="storage")
-    access.require(session, principal, storage.project_id, permission)
+        raise missing
+    project_id = storage.project_id
+    access.require(session, principal, project_id, permission, hidden=missing)
     return storage

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -16,8 +16,9 @@ import orjson
 
 from labeldock.contract.errors import InvalidInput
 from labeldock.db.types import dump_json
-from labeldock.services import access
+from labeldock.services import access, auditing
 from labeldock.services.access import Permission, Principal
+from labeldock.services.auditing import Action, Deed
 from labeldock.services.context import AppContext
 from labeldock.services.exporting.flat import iterate_rows
 from labeldock.services.exporting.payloads import (
@@ -31,6 +32,7 @@ from labeldock.services.exporting.selection import (
     iterate_data,
     iterate_documents,
 )
+from labeldock.services.exporting.shown import show_document
 
 MAX_COLUMNS: Final = 1_000
 
@@ -79,14 +81,37 @@ def dump_selection(
     """The same of some of a project's tasks."""
     with app.database.read() as session:
         access.require(session, principal, selection.project_id, Permission.VIEW)
+    _note(app, principal, selection, form)
     yield from _WRITERS[form](app, selection)
 
 
+def _note(
+    app: AppContext, principal: Principal, selection: Selection, form: DumpFormat
+) -> None:
+    project_id = selection.project_id
+    deed = Deed(
+        Action.PROJECT_EXPORTED,
+        "project",
+        project_id,
+        project_id=project_id,
+        details={"format": form.value},
+    )
+    auditing.record_alone(app, principal, deed)
+
+
 def _dump_json(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
-    return _write_array(iterate_documents(app, selection), _count)
+    return write_array(_iterate_shown(app, selection), count_tasks)
 
 
-def _write_array(pages: Iterator[list[Document]], count: Any) -> Iterator[DumpChunk]:
+def _iterate_shown(app: AppContext, selection: Selection) -> Iterator[list[Document]]:
+    for page in iterate_documents(app, selection):
+        yield list(map(show_document, page)) if selection.with_every_key else page
+
+
+def write_array(
+    pages: Iterator[list[Document]], count: Callable[[bytes, list[Document]], DumpChunk]
+) -> Iterator[DumpChunk]:
+    """Pages of documents as one JSON array."""
     yield DumpChunk(b"[")
     separator = b"\n"
     for page in pages:
@@ -99,9 +124,9 @@ def _write_array(pages: Iterator[list[Document]], count: Any) -> Iterator[DumpCh
 
 
 def _dump_jsonl(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
-    for page in iterate_documents(app, selection):
+    for page in _iterate_shown(app, selection):
         lines = b"".join(encode_document(document) + b"\n" for document in page)
-        yield _count(lines, page)
+        yield count_tasks(lines, page)
 
 
 def _dump_csv(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
@@ -109,29 +134,30 @@ def _dump_csv(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
     yield DumpChunk(_render_rows([[*_TASK_CELLS, *map(_name_column, keys), *_CELLS]]))
     for page in iterate_documents(app, selection):
         rows = [row for document in page for row in _build_rows(document, keys)]
-        yield _count(_render_rows(rows), page)
+        yield count_tasks(_render_rows(rows), page)
 
 
 def _dump_json_min(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
-    return _write_array(iterate_rows(app, selection), _count_rows)
+    return write_array(iterate_rows(app, selection), count_rows)
 
 
 def _dump_csv_min(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
-    return _write_table(app, selection, ",")
+    return write_table(lambda: iterate_rows(app, selection), ",")
 
 
 def _dump_tsv_min(app: AppContext, selection: Selection) -> Iterator[DumpChunk]:
-    return _write_table(app, selection, "\t")
+    return write_table(lambda: iterate_rows(app, selection), "\t")
 
 
-def _write_table(
-    app: AppContext, selection: Selection, delimiter: str
+def write_table(
+    iterate: Callable[[], Iterator[list[Document]]], delimiter: str
 ) -> Iterator[DumpChunk]:
-    names = _collect_keys(_flatten(iterate_rows(app, selection)))
+    """Pages of flat rows as a table; they are asked for twice, for its head first."""
+    names = _collect_keys(_flatten(iterate()))
     yield DumpChunk(_render_rows([names], delimiter))
-    for page in iterate_rows(app, selection):
+    for page in iterate():
         rows = [[_show(row.get(name)) for name in names] for row in page]
-        yield _count_rows(_render_rows(rows, delimiter), page)
+        yield count_rows(_render_rows(rows, delimiter), page)
 
 
 _WRITERS: Final = {
@@ -144,12 +170,12 @@ _WRITERS: Final = {
 }
 
 
-def _count(content: bytes, page: Sequence[Document]) -> DumpChunk:
+def count_tasks(content: bytes, page: Sequence[Document]) -> DumpChunk:
     annotations = sum(len(document["annotations"]) for document in page)
     return DumpChunk(content, len(page), annotations)
 
 
-def _count_rows(content: bytes, page: Sequence[Document]) -> DumpChunk:
+def count_rows(content: bytes, page: Sequence[Document]) -> DumpChunk:
     return DumpChunk(content, len({row["id"] for row in page}), len(page))
 
 

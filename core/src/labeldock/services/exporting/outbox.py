@@ -121,9 +121,9 @@ def _rewrite(session: Session, target: Any, plan: Plan, item: Item) -> list[int]
 
 
 def unwant_tasks(
-    session: Session, project_id: int, task_ids: Sequence[int] | None = None
+    session: Session, project_id: int, task_ids: Sequence[int]
 ) -> list[int]:
-    """Queue what the removal of tasks means, of all tasks if they are not named.
+    """Queue what the removal of tasks means.
 
     Returns the numbers of the storages that have something to remove.
     """
@@ -132,8 +132,6 @@ def unwant_tasks(
     others = [t.id for t in targets if not t.can_delete_objects]
 
     def match(table: Any) -> Any:
-        if task_ids is None:
-            return table.c.task_id.is_not(None)
         return table.c.task_id.in_(task_ids)
 
     want_removal(connection, deletable, match)

@@ -6,39 +6,64 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 from sqlmodel import Session, col, exists, select, tuple_
 
-from labeldock.db.tables import Annotation, Task
-from labeldock.db.types import load_json
+from labeldock.db.tables import Annotation, Project, Task
+from labeldock.db.types import dump_json, load_json
 from labeldock.services.context import AppContext
 from labeldock.services.exporting.payloads import (
     Document,
     describe_tasks,
     encode_value,
 )
+from labeldock.services.resolving.data import name_undefined_key
+from labeldock.services.tasks import UNDEFINED_KEY
 
 PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """All tasks of a project, or those that are annotated, or those that are named."""
+    """All tasks of a project, or those that are annotated, or those that are named.
+
+    With `with_every_key`, JSON has all the keys that clients of the API look for.
+    """
 
     project_id: int
     only_annotated: bool = False
     task_ids: Sequence[int] | None = None
+    with_every_key: bool = False
 
 
 def iterate_documents(
     app: AppContext, selection: Selection
 ) -> Iterator[list[Document]]:
     """The tasks with everything said about them, each page in a transaction."""
-    return _iterate_pages(app, selection, _read_documents)
+    config = _load_label_config(app, selection)
+    for page in _iterate_pages(app, selection, _read_documents):
+        yield [_name_data(document, config) for document in page]
 
 
 def iterate_data(app: AppContext, selection: Selection) -> Iterator[list[Any]]:
     """The data of the tasks alone."""
-    return _iterate_pages(app, selection, _read_data)
+    config = _load_label_config(app, selection)
+    for page in _iterate_pages(app, selection, _read_data):
+        yield [name_undefined_key(data, config) for data in page]
+
+
+def _load_label_config(app: AppContext, selection: Selection) -> str:
+    with app.database.read() as session:
+        project = session.get(Project, selection.project_id)
+        return project.label_config if project else ""
+
+
+def _name_data(document: Document, label_config: str) -> Document:
+    """A document whose data is called as the label config calls it."""
+    if UNDEFINED_KEY not in (encode_value(document["data"]) or ""):
+        return document  # without having read it
+    data = name_undefined_key(decode(document["data"]), label_config)
+    return {**document, "data": orjson.Fragment(dump_json(data))}
 
 
 def _iterate_pages(

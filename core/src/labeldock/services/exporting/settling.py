@@ -21,6 +21,7 @@ from labeldock.contract.values import SavedObject
 from labeldock.db.bulk import ManyRows, encode_time
 from labeldock.db.tables import utc_now
 from labeldock.db.types import database_now
+from labeldock.metrics import DELIVERIES
 from labeldock.services import leases
 from labeldock.services.context import AppContext
 from labeldock.services.exporting.claims import Parcel, ParcelLost, select_held
@@ -230,6 +231,7 @@ def _mark_again(connection: Connection, parcel: Parcel) -> None:
 
 def _announce(app: AppContext, each: Settlement) -> None:
     parcel, outcome = each.parcel, each.outcome
+    DELIVERIES.labels(getattr(outcome, "code", "ok")).inc()
     if isinstance(outcome, SavedObject):
         event = AnnotationDelivered(
             parcel.storage_id,

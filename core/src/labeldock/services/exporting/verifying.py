@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import delete, or_, select, update
@@ -43,7 +43,8 @@ class Difference(StrEnum):
     FOREIGN = "foreign"
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Finding:
     """One key that is not as it should be."""
 
     difference: Difference

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from labeldock.contract.values import ObjectInfo, ObjectPage
 from labeldock.services.context import AppContext
+from labeldock.services.importing.beside import Beside
 from labeldock.services.importing.difference import (
     Difference,
     LinkedObject,
@@ -46,6 +47,8 @@ class Stretch:
         checkpoint: reached when all of it is committed.
         restart: the checkpoint while part of it is; None for the last key committed.
         closed: folders that could not be entered; what is known of them stays.
+        is_named: whether the objects were looked up by name, just now.
+        beside: where a walk is that goes on beside that; None if there is none.
     """
 
     after: str
@@ -55,6 +58,8 @@ class Stretch:
     checkpoint: dict[str, Any]
     restart: dict[str, Any] | None = None
     closed: tuple[str, ...] = ()
+    is_named: bool = False
+    beside: Beside | None = None
 
 
 def cut_page(
@@ -69,7 +74,7 @@ def compare_stretch(
     source: Source, stretch: Stretch
 ) -> tuple[Sequence[ObjectInfo], Difference]:
     """The objects of a stretch that count, and what is new and changed about them."""
-    admitted = [info for info in stretch.objects if source.admits(info)]
+    admitted = source.choose(stretch.objects)
     return admitted, compare(admitted, _relevant(source, stretch, admitted))
 
 
@@ -82,7 +87,13 @@ def _iterate_stretches(
     closed = _list_closed(page)
     end, upto = _find_end(lease, source, listed, _last_key(page, closed) or after)
     while True:
-        linked = list_linked(app, lease.storage_id, after, upto, limit=MAX_LINKS)
+        linked = list_linked(
+            app,
+            lease.storage_id,
+            (after, upto),
+            limit=MAX_LINKS,
+            is_blob=source.is_blob,
+        )
         if len(linked) < MAX_LINKS:
             yield Stretch(after or "", upto, objects, linked, end, closed=closed)
             return

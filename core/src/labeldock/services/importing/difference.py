@@ -14,6 +14,11 @@ from typing import NamedTuple, TypeVar
 
 from labeldock.contract.values import ObjectInfo
 
+_KEY = attrgetter("key")
+_KEY_AND_ETAG = attrgetter("key", "etag")
+_CONDITION = attrgetter("state", "object_exists", "is_flagged")
+_SETTLED = {("linked", 1, 0), ("empty", 1, 0), ("kept_away", 1, 0)}
+
 
 class LinkedObject(NamedTuple):
     """What is known of an object: all links of its key taken together."""
@@ -25,6 +30,7 @@ class LinkedObject(NamedTuple):
     rows: int
     problem: str | None
     is_flagged: int = 0
+    size: int = 0
 
 
 @dataclass(slots=True)
@@ -34,8 +40,9 @@ class Difference:
     `failed_before` are objects that could not be imported and have not changed since;
     `returned` were gone and are there again; `retried` are failed or empty ones that
     changed, and are among the new ones too; `flagged` are changed ones that are not
-    marked as such yet, `restored` those that are and are as they were; `existed` counts
-    links.
+    marked as such yet, `restored` those that are and are as they were; `adopted` are
+    known from another place only, so that their size tells whether they are the same;
+    `existed` counts links.
     """
 
     new: list[ObjectInfo] = field(default_factory=list)
@@ -45,6 +52,7 @@ class Difference:
     retried: list[str] = field(default_factory=list)
     flagged: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
+    adopted: list[ObjectInfo] = field(default_factory=list)
     failed_before: list[LinkedObject] = field(default_factory=list)
     existed: list[tuple[str, int]] = field(default_factory=list)
 
@@ -58,7 +66,7 @@ class Difference:
             return self
         taken = Difference()
         taken.existed, self.existed = _split(self.existed, upto, itemgetter(0))
-        for name in ("changed", "failed_before"):
+        for name in ("changed", "failed_before", "adopted"):
             head, tail = _split(getattr(self, name), upto, attrgetter("key"))
             setattr(taken, name, head)
             setattr(self, name, tail)
@@ -83,8 +91,12 @@ def compare(
     objects: Sequence[ObjectInfo], linked: Iterable[LinkedObject]
 ) -> Difference:
     """Merge one stretch of the listing with the links of the same stretch."""
+    known = list(linked)
+    if _is_as_known(objects, known):
+        rows = map(attrgetter("rows"), known)
+        return Difference(existed=list(zip(map(_KEY, known), rows, strict=True)))
     difference = Difference()
-    links = iter(linked)
+    links = iter(known)
     link = next(links, None)
     for info in objects:
         while link is not None and link.key < info.key:
@@ -101,13 +113,24 @@ def compare(
     return difference
 
 
+def _is_as_known(objects: Sequence[ObjectInfo], known: Sequence[LinkedObject]) -> bool:
+    """Whether nothing has changed, as in most stretches; told without a loop."""
+    if len(objects) != len(known):
+        return False
+    is_same = list(map(_KEY_AND_ETAG, objects)) == list(map(_KEY_AND_ETAG, known))
+    return is_same and set(map(_CONDITION, known)) <= _SETTLED
+
+
 def _note_gone(difference: Difference, link: LinkedObject) -> None:
     if link.object_exists:
         difference.vanished.append(link.key)
 
 
 def _note_known(difference: Difference, info: ObjectInfo, link: LinkedObject) -> None:
-    is_same = link.etag == info.etag
+    is_adopted = not link.etag and bool(info.etag) and link.size == info.size
+    is_same = is_adopted or link.etag == info.etag
+    if is_adopted and link.state == "linked":
+        difference.adopted.append(info)
     if not link.object_exists:
         difference.returned.append(info.key)
     if link.state == "failed" and not is_same:

@@ -9,6 +9,7 @@ holds over slices and workers.
 from __future__ import annotations
 
 import hashlib
+import time
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -67,7 +68,7 @@ def fetch_page(app: AppContext, source: Source, lease: Lease) -> Listed:
     query = _build_query(app, source, lease)
     listed = Listed(ObjectPage(()), keep_state(lease.checkpoint))
     try:
-        listed.page = _ask(source, query)
+        listed.page = _ask_timed(source, query, lease)
     except CursorExpired:
         if query.cursor is None:
             raise
@@ -91,6 +92,13 @@ def _build_query(app: AppContext, source: Source, lease: Lease) -> ListQuery:
         # One more than there should be, so that a server sees the end at once.
         limit=min(limit, max(2, part.size + 1)) if part else limit,
     )
+
+
+def _ask_timed(source: Source, query: ListQuery, lease: Lease) -> ObjectPage:
+    began = time.monotonic()
+    page = _ask(source, query)
+    lease.sampler.note_call(time.monotonic() - began)
+    return page
 
 
 def _ask(source: Source, query: ListQuery) -> ObjectPage:

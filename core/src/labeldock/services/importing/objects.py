@@ -82,9 +82,11 @@ def list_objects(
 
 def _check(session: Session, principal: Principal, storage_id: int) -> None:
     storage = session.get(Storage, storage_id)
+    missing = NotFound(f"There is no import storage {storage_id}.", field="storage")
     if storage is None or storage.purpose != Purpose.IMPORT:
-        raise NotFound(f"There is no import storage {storage_id}.", field="storage")
-    access.require(session, principal, storage.project_id, Permission.VIEW)
+        raise missing
+    project_id = storage.project_id
+    access.require(session, principal, project_id, Permission.VIEW, hidden=missing)
 
 
 def _select(storage_id: int) -> Select[Any]:

@@ -7,18 +7,23 @@ parsing. Locks are taken in the order run, tasks, project.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     Integer,
     Select,
     Text,
+    bindparam,
     cast,
     delete,
     func,
+    literal_column,
     select,
     update,
 )
@@ -40,6 +45,7 @@ from labeldock.db.tables import (
 from labeldock.db.types import dump_json, escape_text
 from labeldock.services import leases
 from labeldock.services.context import AppContext
+from labeldock.services.importing.beside import hold_parts
 from labeldock.services.importing.difference import LinkedObject
 from labeldock.services.importing.formats.tasks import ParsedTask, Tasks
 from labeldock.services.importing.replacing import (
@@ -55,6 +61,7 @@ _TASK: Final = Task.__table__  # type: ignore[attr-defined]
 _LINK: Final = ImportLink.__table__  # type: ignore[attr-defined]
 _ANNOTATION: Final = Annotation.__table__  # type: ignore[attr-defined]
 _PREDICTION: Final = Prediction.__table__  # type: ignore[attr-defined]
+_KEY_OF: Final = itemgetter(0)
 _ERROR: Final = RunError.__table__  # type: ignore[attr-defined]
 
 
@@ -71,7 +78,11 @@ class Failure(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction writes: whole objects, in the order of their keys."""
+    """What one transaction writes: whole objects, in the order of their keys.
+
+    `guard` is None for a page of a walk; for objects looked at beside one, it is the
+    parts that have to be in nobody's hands, with their tokens.
+    """
 
     imported: list[tuple[ObjectInfo, Tasks]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -84,6 +95,7 @@ class Batch:
     replaced: list[Replacement] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     parts: list[NewPart] = field(default_factory=list)
+    guard: dict[int, int] | None = None
 
     @property
     def task_count(self) -> int:
@@ -97,15 +109,55 @@ class Batch:
 
 
 def list_linked(
-    app: AppContext, storage_id: int, after: str | None, upto: str | None, *, limit: int
+    app: AppContext,
+    storage_id: int,
+    bounds: tuple[str | None, str | None],
+    *,
+    limit: int,
+    is_blob: bool = False,
 ) -> list[LinkedObject]:
-    """What is known of the keys in (after, upto], in order; one entry per key."""
-    query = select_linked(storage_id).limit(limit)
-    if after is not None:
-        query = query.where(_LINK.c.key > after)
+    """What is known of the keys in (after, upto], in order; one entry per key.
+
+    Where objects are blobs there is one link per key, unless the storage had files
+    before; so it is tried without grouping, in half of the time.
+    """
+    after, upto = bounds
+    values = {"storage": storage_id, "after": after or "", "most": limit}
     if upto is not None:
-        query = query.where(_LINK.c.key <= upto)
-    return load_linked(app, query)
+        values["upto"] = upto
+    if is_blob:
+        single = _select_single(is_bounded=upto is not None)
+        links = load_linked(app, single, values)
+        if len(set(map(_KEY_OF, links))) == len(links):
+            return links
+    return load_linked(app, _select_grouped(is_bounded=upto is not None), values)
+
+
+@cache
+def _select_grouped(*, is_bounded: bool) -> Select[Any]:
+    return _within(select_linked(bindparam("storage")), is_bounded=is_bounded)
+
+
+@cache
+def _select_single(*, is_bounded: bool) -> Select[Any]:
+    query = select(
+        _LINK.c.key,
+        _LINK.c.etag,
+        _LINK.c.state,
+        cast(_LINK.c.object_exists, Integer),
+        literal_column("1"),
+        cast(_LINK.c.problem, Text),
+        cast(_LINK.c.object_changed, Integer),
+        _LINK.c.size,
+    )
+    mine = query.where(_LINK.c.storage_id == bindparam("storage"))
+    return _within(mine.order_by(_LINK.c.key), is_bounded=is_bounded)
+
+
+def _within(query: Select[Any], *, is_bounded: bool) -> Select[Any]:
+    """Built once: what it takes to build it for each page would be half of it."""
+    query = query.where(_LINK.c.key > bindparam("after")).limit(bindparam("most"))
+    return query.where(_LINK.c.key <= bindparam("upto")) if is_bounded else query
 
 
 def list_linked_keys(
@@ -115,7 +167,7 @@ def list_linked_keys(
     return load_linked(app, select_linked(storage_id).where(_LINK.c.key.in_(keys)))
 
 
-def select_linked(storage_id: int) -> Select[Any]:
+def select_linked(storage_id: int | BindParameter[int]) -> Select[Any]:
     """Links, one row per key, as `load_linked` takes them."""
     return (
         select(
@@ -126,6 +178,7 @@ def select_linked(storage_id: int) -> Select[Any]:
             func.count(),
             func.min(cast(_LINK.c.problem, Text)),
             func.max(cast(_LINK.c.object_changed, Integer)),
+            func.min(_LINK.c.size),
         )
         .where(_LINK.c.storage_id == storage_id)
         .group_by(_LINK.c.key)
@@ -133,10 +186,13 @@ def select_linked(storage_id: int) -> Select[Any]:
     )
 
 
-def load_linked(app: AppContext, query: Select[Any]) -> list[LinkedObject]:
-    """What is known of the keys that a query selects."""
+def load_linked(
+    app: AppContext, query: Select[Any], values: Mapping[str, Any] | None = None
+) -> list[LinkedObject]:
+    """What is known of the keys that a query selects, which may take values."""
     with app.database.engine.connect() as connection:
-        return list(map(LinkedObject._make, connection.execute(query).all()))
+        rows = connection.execute(query, values or {}).all()
+    return list(map(LinkedObject._make, rows))
 
 
 def commit_batch(
@@ -151,15 +207,22 @@ def commit_batch(
 
     Raises:
         LeaseLost: the run is not ours any more; nothing was written.
+        PartTaken: somebody works on a part of the guard; nothing was written.
     """
     count = batch.task_count
+    state: dict[str, Any] = {
+        "checkpoint": checkpoint,
+        "counts": counts,
+        "is_progress": batch.guard is None,
+    }
     first_inner_id, overlap = _reserve_inner_ids(app, lease, count)
     with app.database.write_connection() as connection:
-        leases.fence(app, connection, lease, checkpoint=checkpoint, counts=counts)
+        leases.fence(app, connection, lease, **state)
+        hold_parts(connection, batch.guard or {})
         writer = _Writer(connection, lease, overlap)
         ids = writer.write(batch, first_inner_id)
         _tell_webhooks(app, connection, lease, ids)
-    lease.commit(checkpoint, counts)
+    lease.commit(**state)
     if ids:
         event = TasksCreated(lease.project_id, tuple(ids), lease.storage_id)
         app.catalog.notify("after_tasks_created", event)

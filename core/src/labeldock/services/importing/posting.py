@@ -76,7 +76,7 @@ def import_posted(
     began = time.monotonic()
     with app.database.read() as session:
         access.require(session, principal, project_id, Permission.MANAGE)
-    tasks = [task for file in files for task in _parse(app, file, bases)]
+    tasks = read_posted(app, files, bases)
     if prediction_fields:
         tasks = [_predict(task, prediction_fields) for task in tasks]
     if not tasks:
@@ -100,6 +100,17 @@ def import_posted(
         columns=tuple(first) if isinstance(first, dict) else (),
         seconds=time.monotonic() - began,
     )
+
+
+def read_posted(
+    app: AppContext, files: Sequence[Posted], bases: Collection[str] = ()
+) -> list[ParsedTask]:
+    """The tasks of files.
+
+    Raises:
+        InvalidInput: a file is broken, or a row is no task.
+    """
+    return [task for file in files for task in _parse(app, file, bases)]
 
 
 def _parse(

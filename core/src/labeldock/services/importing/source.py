@@ -56,6 +56,12 @@ class Source:
             return False
         return self.pattern is None or self.pattern.match(info.key) is not None
 
+    def choose(self, objects: Sequence[ObjectInfo]) -> list[ObjectInfo]:
+        """The objects that count, as `admits` has it."""
+        if self.pattern is None:
+            return [info for info in objects if not info.key.endswith("/")]
+        return [info for info in objects if self.admits(info)]
+
     def looks_at(self, link: LinkedObject) -> bool:
         """Whether its listing would show this key, if there was such an object.
 

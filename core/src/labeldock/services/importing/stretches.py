@@ -17,8 +17,9 @@ import orjson
 from labeldock.contract.errors import StorageError
 from labeldock.contract.values import ObjectInfo
 from labeldock.db.tables import NO_ROW
-from labeldock.db.types import load_json
+from labeldock.db.types import escape_text, load_json
 from labeldock.services.context import AppContext
+from labeldock.services.importing.beside import list_looked_up, list_told
 from labeldock.services.importing.cutting import (
     Stretch,
     compare_stretch,
@@ -95,12 +96,16 @@ class _StretchImport:
         self._app, self._lease, self._source = app, lease, source
         self._end, self._restart = stretch.checkpoint, stretch.restart
         self._bounds = stretch.after, stretch.upto
-        self._objects = stretch.objects
+        self._objects, self._beside = stretch.objects, stretch.beside
         self._admitted, self._difference = compare_stretch(source, stretch)
+        if not stretch.is_named:
+            self._trust_looks()
         self._retried = set(self._difference.retried)
         self._changed = _choose_changed(source, self._difference)
         self._reads = _merge(self._difference.new, self._changed.values())
-        self._batch, self._size = Batch(failures=failures), 0
+        self._guard = _find_guard(stretch)
+        failures = [failure for failure in failures if not self._leaves(failure.key)]
+        self._batch, self._size = Batch(failures=failures, guard=self._guard), 0
         self._new, self._updated = 0, 0
         self._read_upto: str | None = None
 
@@ -112,6 +117,18 @@ class _StretchImport:
                 self._share(size)
                 return
         self._import()
+
+    def _trust_looks(self) -> None:
+        """What the run has looked at by name is as it was found then."""
+        found = self._difference
+        keys = [*found.vanished, *found.returned]
+        if known := list_looked_up(self._app, self._lease, keys):
+            found.vanished = [key for key in found.vanished if key not in known]
+            found.returned = [key for key in found.returned if key not in known]
+
+    def _leaves(self, key: str) -> bool:
+        """Whether a failure is the walk's to tell, which is going to come by."""
+        return self._beside is not None and self._beside.is_left(key)
 
     def _share(self, size: int) -> None:
         """Hand the stretch out in parts, which find in it what is found here."""
@@ -144,8 +161,12 @@ class _StretchImport:
 
     def _add(self, info: ObjectInfo, outcome: Result) -> None:
         self._lease.move()
+        if not self._source.is_blob:
+            self._lease.sampler.note_bytes(info.size)
         self._read_upto = info.key
         self._size += measure(info, outcome)
+        if isinstance(outcome, Failure) and self._leaves(info.key):
+            return
         if info.key in self._changed:
             self._add_changed(info, outcome)
             return
@@ -164,7 +185,8 @@ class _StretchImport:
             return
         found = match_rows(self._app, self._lease.storage_id, info, outcome)
         if found is None:
-            self._batch.failures.append(_describe_mismatch(info))
+            if not self._leaves(info.key):
+                self._batch.failures.append(_describe_mismatch(info))
             return
         self._batch.replaced.append(found)
         self._batch.refreshed.append(info)
@@ -182,27 +204,17 @@ class _StretchImport:
         batch, taken = self._batch, self._difference.take(upto)
         objects, self._objects = _cut(self._objects, upto)
         admitted, self._admitted = _cut(self._admitted, upto)
-        batch.failures.extend(_failed_before(taken.failed_before))
         batch.vanished, batch.returned = taken.vanished, taken.returned
         self._note_changes(taken)
-        if not self._source.is_ordered:
+        self._note_failures(taken)
+        if not self._source.is_ordered or self._beside is not None:
             batch.seen = [info.key for info in objects]
-        markers = sum(map(is_marker, objects))
+        if self._beside is not None:
+            batch.seen += taken.vanished
         counts = dict.fromkeys(COUNTS, 0) | self._lease.counts
-        for name, number in {
-            "seen": len(objects),
-            "filtered": len(objects) - len(admitted) - markers,
-            "skipped": markers,
-            "new": self._new,
-            "existed": sum(rows for _, rows in taken.existed),
-            "created": batch.task_count,
-            "changed": len(taken.changed),
-            "updated": self._updated,
-            "vanished": len(taken.vanished),
-            "returned": len(taken.returned),
-            "failed": len(batch.failures),
-        }.items():
-            counts[name] += number
+        more = self._count_done(taken) | self._count_found(taken, objects, admitted)
+        for name, number in more.items():
+            counts[name] = counts.get(name, 0) + number
         commit_batch(
             self._app,
             self._lease,
@@ -210,17 +222,62 @@ class _StretchImport:
             checkpoint=self._end if upto is None else self._reach(upto),
             counts=counts,
         )
-        self._batch, self._size, self._read_upto = Batch(), 0, None
+        self._batch, self._size, self._read_upto = Batch(guard=self._guard), 0, None
         self._new, self._updated = 0, 0
+
+    def _count_done(self, taken: Difference) -> dict[str, int]:
+        return {
+            "new": self._new,
+            "created": self._batch.task_count,
+            "updated": self._updated,
+            "vanished": len(taken.vanished),
+            "returned": len(taken.returned),
+            "failed": len(self._batch.failures),
+        }
+
+    def _count_found(
+        self,
+        taken: Difference,
+        objects: Sequence[ObjectInfo],
+        admitted: Sequence[ObjectInfo],
+    ) -> dict[str, int]:
+        if self._beside is not None:  # the walk counts what it finds
+            return {"named": len(objects), "changed": len(self._batch.refreshed)}
+        is_all = len(admitted) == len(objects)
+        markers = 0 if is_all else sum(map(is_marker, objects))
+        return {
+            "seen": len(objects),
+            "filtered": len(objects) - len(admitted) - markers,
+            "skipped": markers,
+            "existed": sum(rows for _, rows in taken.existed),
+            "changed": len(taken.changed),
+        }
+
+    def _note_failures(self, taken: Difference) -> None:
+        """Objects that failed before fail again; in one run each is told once."""
+        batch = self._batch
+        if self._beside is None:
+            batch.failures.extend(_failed_before(taken.failed_before))
+            if self._source.is_ordered or not self._lease.counts.get("named"):
+                return
+        known = [failure.key for failure in batch.failures if failure.info is None]
+        told = list_told(self._app, self._lease, known)
+        batch.failures = [
+            failure
+            for failure in batch.failures
+            if failure.info is not None or escape_text(failure.key) not in told
+        ]
 
     def _note_changes(self, taken: Difference) -> None:
         """What the storage's policy makes of changes, beside counting them."""
         batch = self._batch
         batch.restored = taken.restored
+        batch.refreshed.extend(taken.adopted)
         if self._source.on_change == "flag":
             batch.flagged = taken.flagged
         elif self._source.on_change == "update" and self._source.is_blob:
-            batch.refreshed = taken.changed  # the task names it, whatever it holds
+            # The task names it, whatever it holds.
+            batch.refreshed.extend(taken.changed)
 
     def _reach(self, upto: str) -> dict[str, Any]:
         """The checkpoint when the stretch is committed up to a key."""
@@ -228,6 +285,13 @@ class _StretchImport:
             return self._restart
         state = keep_state(self._lease.checkpoint)
         return {**state, "scope": self._end["scope"], "after": upto}
+
+
+def _find_guard(stretch: Stretch) -> dict[int, int] | None:
+    if stretch.beside is None:
+        return None
+    keys = {info.key for info in stretch.objects}
+    return stretch.beside.guard(keys | {link.key for link in stretch.linked})
 
 
 def _cut(

@@ -13,6 +13,7 @@ from typing import Final
 
 from labeldock.services import leases, parts
 from labeldock.services.context import AppContext
+from labeldock.services.events.draining import WatchedInbox
 from labeldock.services.importing import sharing
 from labeldock.services.importing.listing import fetch_page
 from labeldock.services.importing.source import Source, load_source
@@ -63,8 +64,13 @@ def _import_part(app: AppContext, lease: Lease, source: Source) -> bool:
 
 
 def _walk(app: AppContext, lease: Lease, source: Source, deadline: float) -> bool:
-    """Import page after page; whether there are no more."""
+    """Import page after page; whether there are no more.
+
+    What notifications have named meanwhile is looked at between them.
+    """
+    inbox = WatchedInbox(app, lease, source)
     for _ in range(app.settings.slice_pages):
+        inbox.look()
         if lease.checkpoint.get("is_listed"):
             return True
         if source.is_shared and _has_enough_parts(app, lease):

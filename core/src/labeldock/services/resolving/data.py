@@ -39,7 +39,7 @@ class Resolver:
 
     def resolve(self, task: TaskView) -> Any:  # whatever JSON knows, as in the task
         """A copy of the task's data, resolved."""
-        origin = Origin(task.storage_id, task.key)
+        origin = Origin(task.storage_id, task.key, task.slot_id)
 
         def link(uri: str) -> str | None:
             if self.sources.find(uri, origin.storage_id) is None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+import structlog
+
 from labeldock.contract.errors import (
     ConfigurationError,
     InvalidInput,
@@ -22,9 +24,11 @@ from labeldock.contract.errors import (
 )
 from labeldock.contract.values import PresignRequest, SignedUrl, Signing
 from labeldock.services.access import Principal
-from labeldock.services.connections import Connection
+from labeldock.services.connections import Connection, Place
 from labeldock.services.context import AppContext
-from labeldock.services.resolving.content import guess_type, render_disposition
+from labeldock.services.counters import no_such_task
+from labeldock.services.persistent.store import PersistentStore, open_store
+from labeldock.services.resolving.content import OCTETS, guess_type, render_disposition
 from labeldock.services.resolving.memory import (
     Look,
     MediaMemory,
@@ -33,9 +37,11 @@ from labeldock.services.resolving.memory import (
     look_in_memory,
 )
 from labeldock.services.resolving.signing import MediaGrant, sign_media_url
-from labeldock.services.resolving.storages import Located, MediaSource
+from labeldock.services.resolving.storages import Located, MediaSource, Standing
 from labeldock.services.resolving.uris import lower_scheme
+from labeldock.services.slots.kept import kept_key
 
+_log = structlog.get_logger(__name__)
 _SECONDS: Final = 1.0
 _LINK_VIEWER: Final = "link"
 NOT_CONNECTED: Final = "The storage of this media is not connected."
@@ -82,7 +88,7 @@ class Stream:
 
     Attributes:
         connection: where it is read.
-        storage_id: the same, as a number.
+        storage_id: the same, as a number; None for the persistent storage.
         key: what is read there.
         viewer: who sees it in which role; part of the ETag.
         user_id: who sees it, if that is known.
@@ -90,10 +96,12 @@ class Stream:
         content_type: the type to answer, or None for the object's own.
         disposition: the disposition to answer, or None for what the type calls for.
         ends_at: when the permission itself ends, in seconds since 1970, or None.
+        is_download: a file that may be large, for somebody who takes it home: it may
+            take as long as it moves, and a range may be of any length.
     """
 
-    connection: Connection
-    storage_id: int
+    connection: Place
+    storage_id: int | None
     key: str
     viewer: str
     user_id: int | None = None
@@ -101,6 +109,7 @@ class Stream:
     content_type: str | None = None
     disposition: str | None = None
     ends_at: int | None = None
+    is_download: bool = False
 
 
 Decision = Redirect | Stream
@@ -131,6 +140,7 @@ class MediaDesk:
         self._app = app
         self._now = now
         self._memory = MediaMemory(app, seconds, self._find_half_life)
+        self._store: PersistentStore | None = None
 
     def recall(self, ask: MediaAsk | MediaGrant) -> Decision | None:
         """The decision, if it can be made from memory alone; never blocks.
@@ -160,12 +170,32 @@ class MediaDesk:
             return self._decide_grant(ask, look)
         located, viewer = self._locate(ask, look)
         source, key = located
+        if source.standing is Standing.DETACHED:
+            raise _refuse_detached(source, ask)
+        if source.is_kept:
+            return self._find_kept(located, ask, viewer)
         user_id, task_id = ask.principal.user_id, ask.task_id
         signed = None if ask.is_read_here else self._sign(located, look)
         if signed is not None:
             return Redirect(signed, source.id, key, user_id, task_id)
         connection = self._connect(source.id, look)
         return Stream(connection, source.id, key, viewer, user_id, task_id)
+
+    def _find_kept(self, located: Located, ask: MediaAsk, viewer: str) -> Stream:
+        """Media that lie in the persistent storage, under a key that says nothing."""
+        if self._store is None:
+            self._store = open_store(self._app)
+        key, kind = located.key, guess_type(located.key) or OCTETS
+        return Stream(
+            connection=self._store,
+            storage_id=None,
+            key=kept_key(located.source.slot_id or 0, key),
+            viewer=viewer,
+            user_id=ask.principal.user_id,
+            task_id=ask.task_id,
+            content_type=kind,
+            disposition=render_disposition(key, kind),
+        )
 
     def _decide_grant(self, grant: MediaGrant, look: Look) -> Stream:
         return Stream(
@@ -189,8 +219,10 @@ class MediaDesk:
             if self._app.settings.media_project_references:
                 self._memory.ensure_project_refers(look, ask.id, located, uri)
             return located, viewer
-        project_id, origin = self._memory.find_task(look, ask.id)
-        viewer = self._memory.find_viewer(look, ask.principal, project_id)
+        project_id, origin, _ = self._memory.find_task(look, ask.id)
+        viewer = self._memory.find_viewer(
+            look, ask.principal, project_id, no_such_task(ask.id)
+        )
         sources = self._memory.find_sources(look, project_id)
         located = sources.locate(uri, origin.storage_id)
         is_free = not self._app.settings.media_task_references
@@ -262,8 +294,20 @@ def _survives_folding(key: str) -> bool:
     return not {".", ".."} & set(key.split("/"))
 
 
+def _refuse_detached(source: MediaSource, ask: MediaAsk) -> NotConnected:
+    """The error for media of a slot without a storage; only the log says which."""
+    _log.warning(
+        "media_not_connected",
+        slot_id=source.slot_id,
+        part_of=ask.part_of,
+        part_id=ask.id,
+        uri=ask.uri,
+    )
+    return _not_connected()
+
+
 def _not_connected() -> NotConnected:
     return NotConnected(
         NOT_CONNECTED,
-        remedy="A manager of the project finds the reason with the storage's settings.",
+        remedy="A manager of the project can see why, and connect a storage.",
     )

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import NotFound
 from labeldock.contract.values import SignedUrl
-from labeldock.db.tables import ImportLink, Membership, Task
+from labeldock.db.slots import Reference
+from labeldock.db.tables import ImportLink, Task
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal
 from labeldock.services.connections import Connection, load_connection
 from labeldock.services.context import AppContext
+from labeldock.services.counters import no_such_task
 from labeldock.services.resolving.cache import Cache, KeyT, ValueT
 from labeldock.services.resolving.data import list_references
 from labeldock.services.resolving.references import has_link, refers_to
@@ -72,6 +74,7 @@ class TaskMedia(NamedTuple):
 
     project_id: int
     origin: Origin
+    epoch: int
 
 
 class MediaMemory:
@@ -94,8 +97,12 @@ class MediaMemory:
         self._app = app
         lasting = _LASTING * seconds
         self._tasks: Cache[int, TaskMedia] = Cache(16_384, lambda _: lasting)
-        self._viewers: Cache[tuple[int, int], str] = Cache(4096, lambda _: seconds)
-        self._sources: Cache[int, MediaSources] = Cache(1024, lambda _: seconds)
+        self._viewers: Cache[tuple[int, Principal], str] = Cache(
+            4096, lambda _: seconds
+        )
+        self._sources: Cache[tuple[int, int], MediaSources] = Cache(
+            1024, lambda _: seconds
+        )
         self._connections: Cache[int, Connection] = Cache(1024, lambda _: seconds)
         self._references: Cache[tuple[int, frozenset[str]], frozenset[str]] = Cache(
             4096, lambda found: lasting if len(found) <= _MOST_REFERENCES else 0
@@ -105,22 +112,29 @@ class MediaMemory:
             16_384, find_lifetime
         )
 
-    def find_viewer(self, look: Look, principal: Principal, project_id: int) -> str:
+    def find_viewer(
+        self,
+        look: Look,
+        principal: Principal,
+        project_id: int,
+        hidden: NotFound | None = None,
+    ) -> str:
         """Who sees a project's media and in which role.
 
         Raises:
-            NotFound, NotAllowed: there is no such project, or it is not theirs to see.
+            NotFound, NotAllowed: there is no such project, or it is not theirs to see;
+                `hidden` where they may not know of it.
         """
 
         def load() -> str:
-            key = (project_id, principal.user_id)
             with self._app.database.read() as session:
-                access.require(session, principal, project_id, Permission.VIEW)
-                membership = session.get(Membership, key)
-            role = membership.role if membership else "admin"
-            return f"{principal.user_id}:{role}"
+                standing = access.require(
+                    session, principal, project_id, Permission.VIEW, hidden=hidden
+                )
+            return f"{principal.user_id}:{standing.role or 'admin'}"
 
-        return look(self._viewers, (project_id, principal.user_id), load)
+        # Not by the user's number alone: their tokens are not all good for the same.
+        return look(self._viewers, (project_id, principal), load)
 
     def find_task(self, look: Look, task_id: int) -> TaskMedia:
         """What a task is part of.
@@ -128,6 +142,10 @@ class MediaMemory:
         Raises:
             NotFound: there is no such task.
         """
+        media = look(self._tasks, task_id, lambda: self._load_task(task_id))
+        if media.epoch == self._app.epochs.find(media.project_id):
+            return media
+        self._tasks.drop(task_id)
         return look(self._tasks, task_id, lambda: self._load_task(task_id))
 
     def find_sources(self, look: Look, project_id: int) -> MediaSources:
@@ -137,7 +155,8 @@ class MediaMemory:
             with self._app.database.read() as session:
                 return load_sources(self._app.catalog, session, project_id)
 
-        return look(self._sources, project_id, load)
+        epoch = self._app.epochs.find(project_id)
+        return look(self._sources, (project_id, epoch), load)
 
     def refers(self, look: Look, task_id: int, sources: MediaSources, uri: str) -> bool:
         """Whether a task's data refers to a URI; never denied from memory."""
@@ -166,7 +185,7 @@ class MediaMemory:
 
         def load() -> bool:
             with self._app.database.read() as session:
-                if has_link(session, located.source.id, located.key):
+                if has_link(session, located.source, located.key):
                     return True
                 if refers_to(session, project_id, uri):
                     return True
@@ -199,6 +218,16 @@ class MediaMemory:
         )
         with self._app.database.read() as session:
             row = session.exec(query).first()
-        if row is None:
-            raise NotFound(f"Task {task_id} does not exist.", field="task")
-        return TaskMedia(row[0], Origin(row[1], row[2]))
+            if row is None:
+                raise no_such_task(task_id)
+            epoch = self._app.epochs.find(row[0])
+            if row[1] is not None:
+                return TaskMedia(row[0], Origin(row[1], row[2]), epoch)
+            return TaskMedia(row[0], _load_reference(session, task_id), epoch)
+
+
+def _load_reference(session: Session, task_id: int) -> Origin:
+    """Where a task came from that no storage has a link for."""
+    query = select(Reference.key, Reference.slot_id).where(Reference.task_id == task_id)
+    row = session.exec(query.order_by(col(Reference.id))).first()
+    return Origin(None, row[0], row[1]) if row else Origin(None, None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from sqlmodel import Session, Text, cast, col, select
 
+from labeldock.db.slots import Reference
 from labeldock.db.tables import ImportLink, Task
 from labeldock.services.resolving.data import map_texts
+from labeldock.services.resolving.storages import MediaSource
 from labeldock.services.resolving.uris import find_uris
 
 # What JSON and HTML never escape, however often a URI was written into the other.
@@ -16,14 +18,18 @@ _UNESCAPED: Final = re.compile(r"[\w./ -]+", re.ASCII)
 _PAGE: Final = 1000
 
 
-def has_link(session: Session, storage_id: int, key: str) -> bool:
+def has_link(session: Session, source: MediaSource, key: str) -> bool:
     """Whether a task was made from the object."""
-    query = select(ImportLink.id).where(
-        ImportLink.storage_id == storage_id,
-        ImportLink.key == key,
-        col(ImportLink.task_id).is_not(None),
+    table: Any = ImportLink if source.id else Reference
+    place = table.storage_id == source.id if source.id else _is_of(source)
+    query = select(table.id).where(
+        place, table.key == key, col(table.task_id).is_not(None)
     )
     return session.exec(query.limit(1)).first() is not None
+
+
+def _is_of(source: MediaSource) -> Any:  # a condition
+    return Reference.slot_id == source.slot_id
 
 
 def refers_to(session: Session, project_id: int, uri: str) -> bool:

@@ -29,8 +29,8 @@ from labeldock.services.webhooks.transport import Reply, post
 MAX_ATTEMPTS: Final = 10
 FIRST_PAUSE: Final = 5.0  # seconds
 LONGEST_PAUSE: Final = 6 * 3600.0
-_LONGEST_WEBHOOK_PAUSE: Final = 300.0
-_MARGIN: Final = 30.0
+LONGEST_REST: Final = 300.0
+MARGIN: Final = 30.0
 _GONE: Final = 410
 _DELIVERY: Final = WebhookDelivery.__table__  # type: ignore[attr-defined]
 _log = structlog.get_logger(__name__)
@@ -122,7 +122,7 @@ def _claim(app: AppContext, webhook_id: int) -> Letter | None:
             lease_token=col(WebhookDelivery.lease_token) + 1,
             # Counted now: a message that its sender never survives is given up, too.
             attempts=col(WebhookDelivery.attempts) + 1,
-            lease_expires_at=database_now(app.settings.webhook_timeout + _MARGIN),
+            lease_expires_at=database_now(app.settings.webhook_timeout + MARGIN),
         )
         .returning(_DELIVERY)
     )
@@ -224,7 +224,7 @@ def _note_health(connection: Connection, webhook_id: int, reply: Reply) -> None:
             return
         values: dict[str, Any] = {"failures": 0, "paused_until": None}
     else:
-        pause = min(2.0 ** min(failures, 20), _LONGEST_WEBHOOK_PAUSE)
+        pause = min(2.0 ** min(failures, 20), LONGEST_REST)
         values = {"failures": failures + 1, "paused_until": database_now(pause)}
     connection.execute(
         update(Webhook).where(col(Webhook.id) == webhook_id).values(**values)

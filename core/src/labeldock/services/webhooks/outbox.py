@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert
 from sqlmodel import col, or_, select
 
 from labeldock.db.messages import Webhook, WebhookDelivery
-from labeldock.db.tables import utc_now
+from labeldock.db.tables import Annotation, utc_now
 from labeldock.db.types import database_now
 
 _DELIVERY: Final = WebhookDelivery.__table__  # type: ignore[attr-defined]
@@ -28,6 +28,14 @@ class Action(StrEnum):
     RUN_FINISHED = "RUN_FINISHED"
     RUN_FAILED = "RUN_FAILED"
     TASKS_CREATED = "TASKS_CREATED"
+    TASKS_DELETED = "TASKS_DELETED"
+    ANNOTATION_CREATED = "ANNOTATION_CREATED"
+    ANNOTATIONS_CREATED = "ANNOTATIONS_CREATED"
+    ANNOTATION_UPDATED = "ANNOTATION_UPDATED"
+    ANNOTATIONS_DELETED = "ANNOTATIONS_DELETED"
+    PROJECT_CREATED = "PROJECT_CREATED"
+    PROJECT_UPDATED = "PROJECT_UPDATED"
+    PROJECT_DELETED = "PROJECT_DELETED"
 
 
 TEST: Final = "WEBHOOK_TEST"
@@ -54,6 +62,8 @@ def note_run_end(connection: Connection, run: Any) -> None:  # as above
 
 
 def _note_run(connection: Connection, run: Any, action: Action) -> None:
+    if run.project_id is None:  # a restore that has not made its project yet
+        return
     values = {name: getattr(run, name) for name in _RUN_FIELDS}
     _note(connection, run.project_id, action, [{"run": values}])
 
@@ -77,15 +87,59 @@ def note_tasks(
     _note(connection, project_id, Action.TASKS_CREATED, payloads)
 
 
+def note_deleted_tasks(
+    connection: Connection, project_id: int, task_ids: Sequence[int], *, batch: int
+) -> None:
+    """Have the webhooks of a project told of tasks that are gone."""
+    payloads = ({"gone_task_ids": part} for part in _split(task_ids, batch))
+    _note(connection, project_id, Action.TASKS_DELETED, payloads)
+
+
+def note_annotation(
+    connection: Connection, annotation: Annotation, action: Action
+) -> None:
+    """Have the webhooks of its project told of one annotation, new or changed."""
+    payload = {"annotation_id": annotation.id, "task_id": annotation.task_id}
+    _note(connection, annotation.project_id, action, [payload])
+
+
+def note_annotations(
+    connection: Connection, annotations: Sequence[Annotation], *, batch: int
+) -> None:
+    """Have the webhooks of their project told of annotations made in one go."""
+    if not annotations:
+        return
+    ids = [annotation.id for annotation in annotations]
+    payloads = ({"annotation_ids": part} for part in _split(ids, batch))
+    project_id = annotations[0].project_id
+    _note(connection, project_id, Action.ANNOTATIONS_CREATED, payloads)
+
+
+def note_deleted_annotations(
+    connection: Connection, project_id: int, ids: Sequence[int], *, batch: int
+) -> None:
+    """Have the webhooks of a project told of annotations that are gone."""
+    payloads = ({"gone_annotation_ids": part} for part in _split(ids, batch))
+    _note(connection, project_id, Action.ANNOTATIONS_DELETED, payloads)
+
+
+def note_project(connection: Connection, project_id: int, action: Action) -> None:
+    """Have webhooks told that a project was made, changed or removed.
+
+    Of a removal only the webhooks of all projects hear: its own go with it.
+    """
+    _note(connection, project_id, action, [{}])
+
+
 def note_test(connection: Connection, webhook_id: int, project_id: int) -> None:
     """Have one webhook told that it works."""
     rows = [_build_row(webhook_id, project_id, TEST, {})]
     connection.execute(insert(_DELIVERY).values(due_at=database_now()), rows)
 
 
-def _split(task_ids: Sequence[int], batch: int) -> Iterator[list[int]]:
-    for first in range(0, len(task_ids), batch):
-        yield list(task_ids[first : first + batch])
+def _split(ids: Sequence[int], batch: int) -> Iterator[list[int]]:
+    for first in range(0, len(ids), batch):
+        yield list(ids[first : first + batch])
 
 
 def _note(

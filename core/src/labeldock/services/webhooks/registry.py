@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -21,9 +22,10 @@ from labeldock.contract.errors import (
 from labeldock.contract.values import Problem
 from labeldock.db.messages import Webhook, WebhookDelivery
 from labeldock.db.tables import utc_now
-from labeldock.services import access
+from labeldock.services import access, auditing
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext, build_egress_policy
+from labeldock.services.scopes import Scope
 from labeldock.services.webhooks import outbox
 from labeldock.services.webhooks.delivery import name_owner, open_secrets
 from labeldock.services.webhooks.outbox import Action
@@ -124,6 +126,7 @@ def add_webhook(
         session.flush()
         secret = make_secret()
         _seal(app, webhook, secret, fields.headers)
+        _note(session, principal, auditing.Action.WEBHOOK_CREATED, webhook)
         session.flush()
         return _view(app, webhook), secret
 
@@ -151,6 +154,7 @@ def update_webhook(
         _fill(webhook, fields)
         _seal(app, webhook, secret, fields.headers)
         webhook.updated_at = utc_now()
+        _note(session, principal, auditing.Action.WEBHOOK_CHANGED, webhook)
         session.flush()
         return _view(app, webhook)
 
@@ -166,13 +170,16 @@ def rotate_secret(app: AppContext, principal: Principal, webhook_id: int) -> str
         secret = make_secret()
         _seal(app, webhook, secret, headers)
         webhook.updated_at = utc_now()
+        _note(session, principal, auditing.Action.SECRET_SET, webhook)
         return secret
 
 
 def remove_webhook(app: AppContext, principal: Principal, webhook_id: int) -> None:
     """Remove a webhook and what waits for it."""
     with app.database.write() as session:
-        session.delete(_load(session, principal, webhook_id))
+        webhook = _load(session, principal, webhook_id)
+        _note(session, principal, auditing.Action.WEBHOOK_DELETED, webhook)
+        session.delete(webhook)
 
 
 def send_test(app: AppContext, principal: Principal, webhook_id: int) -> None:
@@ -276,10 +283,17 @@ def _list_problems(error: ValidationError) -> Sequence[Problem]:
     ]
 
 
-def _require(session: Session, principal: Principal, project_id: int | None) -> None:
+def _require(
+    session: Session,
+    principal: Principal,
+    project_id: int | None,
+    hidden: NotFound | None = None,
+) -> None:
     if project_id is not None:
-        access.require(session, principal, project_id, Permission.MANAGE)
-    elif not principal.is_admin:
+        access.require(session, principal, project_id, Permission.MANAGE, hidden=hidden)
+        return
+    access.require_scope(principal, Scope.ADMIN)
+    if not principal.is_admin or principal.token_organization_id is not None:
         raise NotAllowed(
             "Only administrators may have webhooks for all projects.",
             remedy="Give the number of a project.",
@@ -289,16 +303,28 @@ def _require(session: Session, principal: Principal, project_id: int | None) -> 
 def _may_manage(session: Session, principal: Principal, project_id: int | None) -> bool:
     try:
         _require(session, principal, project_id)
-    except NotAllowed:
+    except (NotAllowed, NotFound):
         return False
     return True
 
 
+def _note(
+    session: Session, principal: Principal, action: auditing.Action, webhook: Webhook
+) -> None:
+    # Of its address only the host: what follows may be a secret.
+    details = {"host": urlsplit(webhook.url).hostname, "is_active": webhook.is_active}
+    deed = auditing.Deed(
+        action, "webhook", webhook.id, project_id=webhook.project_id, details=details
+    )
+    auditing.record(session, principal, deed)
+
+
 def _load(session: Session, principal: Principal, webhook_id: int) -> Webhook:
     webhook = session.get(Webhook, webhook_id)
+    missing = NotFound(f"There is no webhook {webhook_id}.", field="webhook")
     if webhook is None:
-        raise NotFound(f"There is no webhook {webhook_id}.", field="webhook")
-    _require(session, principal, webhook.project_id)
+        raise missing
+    _require(session, principal, webhook.project_id, missing)
     return webhook
 
 

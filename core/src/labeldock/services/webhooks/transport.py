@@ -61,14 +61,14 @@ def post(
     except LabeldockError as error:
         return Reply(None, error.message)
     try:
-        with _connect(target, deadline) as connection:
+        with connect(target, deadline) as connection:
             path = parse_url(url).request_uri
             connection.request(
-                "POST", path, body=body, headers={**headers, "Host": _host(target)}
+                "POST", path, body=body, headers={**headers, "Host": name_host(target)}
             )
             reply = _read(connection)
     except (OSError, HTTPError, HTTPException, ValueError) as error:
-        reply = Reply(None, _explain(error))
+        reply = Reply(None, explain_failure(error))
     if time.monotonic() >= deadline:  # it was broken off, maybe in a header's midst
         return Reply(None, f"There was no answer within {seconds:g} seconds.")
     return reply
@@ -88,7 +88,12 @@ def _read(connection: HTTPConnection) -> Reply:
 
 
 @contextlib.contextmanager
-def _connect(target: Target, deadline: float) -> Iterator[HTTPConnection]:
+def connect(target: Target, deadline: float) -> Iterator[HTTPConnection]:
+    """A connection to an address that was checked, broken off when its time is over.
+
+    Raises:
+        OSError, HTTPError, HTTPException: it cannot be connected.
+    """
     connection = _open(target, deadline)
     watchdog = threading.Timer(
         max(0.0, deadline - time.monotonic()), _break_off, (connection.sock,)
@@ -136,7 +141,8 @@ def _build(target: Target, address: str, seconds: float) -> HTTPConnection:
     )
 
 
-def _host(target: Target) -> str:
+def name_host(target: Target) -> str:
+    """What the header `Host` says."""
     host = f"[{target.host}]" if ":" in target.host else target.host
     usual = {"http": 80, "https": 443}[target.scheme]
     return host if target.port == usual else f"{host}:{target.port}"
@@ -147,7 +153,7 @@ def _break_off(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
 
 
-def _explain(error: Exception) -> str:
+def explain_failure(error: Exception) -> str:
     """What is known of a failure, without the address, which may hold a secret."""
     text = f"{type(error).__name__} {error}".lower()
     if "certificate" in text:

@@ -2,18 +2,70 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from labeldock.services.annotations import AnnotationView, PredictionView
-from labeldock.web.api.people import Names, render_username, shape_person
+from labeldock.web.api.people import (
+    Names,
+    PersonShape,
+    render_username,
+    shape_person,
+)
 from labeldock.web.times import render_age
+
+
+class AnnotationShape(TypedDict):
+    """What somebody said about a task."""
+
+    id: int
+    result: list[dict[str, Any]]
+    created_username: str
+    created_ago: str
+    completed_by: int | PersonShape | None
+    was_cancelled: bool
+    ground_truth: bool
+    created_at: datetime
+    updated_at: datetime
+    draft_created_at: datetime | None
+    lead_time: float | None
+    import_id: int | None
+    last_action: str | None
+    bulk_created: bool
+    task: int
+    project: int
+    updated_by: int | None
+    parent_prediction: int | None
+    parent_annotation: int | None
+    last_created_by: int | None
+
+
+class PredictionShape(TypedDict):
+    """What a model said about a task."""
+
+    id: int
+    result: list[dict[str, Any]]
+    model_version: str
+    created_ago: str
+    score: float | None
+    cluster: int | None
+    neighbors: dict[str, Any] | None
+    mislabeling: float
+    created_at: datetime
+    updated_at: datetime
+    model: int | None
+    model_run: int | None
+    task: int
+    project: int
 
 
 def shape_annotation(
     annotation: AnnotationView, names: Names, *, expand: bool = False
-) -> dict[str, Any]:
+) -> AnnotationShape:
     """An annotation as JSON values; `expand` shows who completed it, not a number."""
-    author: Any = annotation.completed_by_id
+    author: int | PersonShape | None = annotation.completed_by_id
     if expand:
         author = shape_person(names, annotation.completed_by_id)
     return {
@@ -40,7 +92,7 @@ def shape_annotation(
     }
 
 
-def shape_prediction(prediction: PredictionView) -> dict[str, Any]:
+def shape_prediction(prediction: PredictionView) -> PredictionShape:
     """A prediction as JSON values."""
     return {
         "id": prediction.id,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from starlette.responses import Response, StreamingResponse
 
 from labeldock.contract.errors import InvalidInput
@@ -20,16 +21,22 @@ _COLUMNS: Final = ("key", "row", "code", "message", "remedy")
 _FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def stream_errors(call: Call, run_id: int, kind: str) -> Response:
-    """All errors of a run: `csv`, or `jsonl` for an object per line.
+def _parse_kind(value: object) -> str:
+    if value not in _KINDS:
+        raise InvalidInput("Not a kind of file.", remedy="Give csv or jsonl.")
+    return str(value)
 
-    Raises:
-        InvalidInput: another kind of file is asked for.
-    """
-    if kind not in _KINDS:
-        raise InvalidInput(
-            "Not a kind of file.", field="format", remedy="Give csv or jsonl."
-        )
+
+FileKind = Annotated[
+    str,
+    BeforeValidator(_parse_kind),
+    WithJsonSchema({"type": "string", "enum": ["csv", "jsonl"]}),
+    Field(description="All of them as a file."),
+]
+
+
+def stream_errors(call: Call, run_id: int, kind: FileKind) -> Response:
+    """All errors of a run: `csv`, or `jsonl` for an object per line."""
     media_type, render = _KINDS[kind]
     first = _fetch(call, run_id, 0)  # before the answer begins: it may be refused
     return StreamingResponse(

@@ -8,25 +8,46 @@ is read.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from typing_extensions import TypedDict
 
+from labeldock.contract.errors import NotAuthenticated, NotFound
+from labeldock.services.access import Permission
 from labeldock.services.events import inbox, inlets
 from labeldock.services.events.envelopes import parse_notice
 from labeldock.services.events.inbox import InboxFull
+from labeldock.services.events.inlets import InletView
 from labeldock.web.authentication import public, read_token
 from labeldock.web.context import context_of
 from labeldock.web.endpoints import Call, build_route
 from labeldock.web.fields import LARGEST_ID
+from labeldock.web.inputs import Query
+from labeldock.web.operations import Content, Need, operation
 from labeldock.web.rendering import render_json, render_nothing
 
 _METHODS: Final = ("POST", "OPTIONS")
 _LONGEST_ORIGIN: Final = 255
+
+
+class SenderQuery(Query):
+    """Who sends."""
+
+    token: str | None = Field(default=None, description="The token of the storage.")
+
+
+class OpenedShape(TypedDict):
+    """Where notifications go to; shown once."""
+
+    storage: int
+    token: str
+    url: str
 
 
 def list_routes() -> list[Route]:
@@ -43,6 +64,13 @@ def list_routes() -> list[Route]:
 
 
 @public
+@operation(
+    Need.NOTHING,
+    returns=dict[str, Any],
+    query=SenderQuery,
+    body=Content({"application/json": {}, "text/plain": {"type": "string"}}),
+    errors=(NotAuthenticated, NotFound),
+)
 async def receive(request: Request) -> Response:
     """Take a notification, or shake hands with whoever is to send some."""
     app = context_of(request).app
@@ -87,6 +115,7 @@ async def _read(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
+@operation(Permission.MANAGE, returns=InletView)
 def show_inlet(call: Call) -> Response:
     """Whether a storage takes notifications, and how it goes."""
     return render_json(
@@ -94,6 +123,7 @@ def show_inlet(call: Call) -> Response:
     )
 
 
+@operation(Permission.MANAGE, returns=OpenedShape, status=201)
 def open_inlet(call: Call) -> Response:
     """Let a storage take notifications; the answer is the only one with its token."""
     storage_id = call.path_id()
@@ -104,6 +134,7 @@ def open_inlet(call: Call) -> Response:
     return render_json({"storage": storage_id, "token": token, "url": url}, 201)
 
 
+@operation(Permission.MANAGE)
 def close_inlet(call: Call) -> Response:
     """Take no more notifications."""
     inlets.close_inlet(call.app, call.principal, call.path_id())

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Final, Generic, TypeVar
 
-from labeldock.contract.errors import InvalidInput, NotFound
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from typing_extensions import TypedDict
+
+from labeldock.contract.errors import NotFound
 from labeldock.web.endpoints import Call
+from labeldock.web.inputs import Query, Whole, read_query
 
 _LARGEST_PAGE: Final = 10**9
 
@@ -33,34 +37,63 @@ class Page:
             raise _past_the_end()
 
 
-def read_page(call: Call, *, size: int, largest: int) -> Page:
-    """The page that a request asks for.
-
-    Raises:
-        NotFound: there can be no such page.
-        InvalidInput: the size is not one.
-    """
-    text = call.query_text("page") or "1"
-    if not text.isascii() or not text.isdecimal() or len(text) > 10:
-        raise _past_the_end()
-    number = int(text)
-    if not 1 <= number <= _LARGEST_PAGE:
-        raise _past_the_end()
-    given = call.query_integer("page_size")
-    if given == 0:
-        remedy = f"Give a number from 1 to {largest}."
-        raise InvalidInput("Not a page size.", field="page_size", remedy=remedy)
-    # Clients that want everything ask for ten million: they get what may be.
-    return Page(number, min(given or size, largest))
+def _parse_page(value: object) -> int:
+    text = str(value)
+    if text.isascii() and text.isdecimal() and len(text) <= 10:
+        number = int(text)
+        if 1 <= number <= _LARGEST_PAGE:
+            return number
+    raise _past_the_end()
 
 
 def _past_the_end() -> NotFound:
     return NotFound("Invalid page.")
 
 
+PageNumber = Annotated[
+    int, BeforeValidator(_parse_page), WithJsonSchema({"type": "integer", "minimum": 1})
+]
+"""A page that is not one is not found, which is where clients stop."""
+
+
+class PageQuery(Query):
+    """Which page of a list."""
+
+    page: PageNumber = Field(default=1, description="Pages are numbered from 1.")
+    page_size: Whole | None = Field(
+        default=None, ge=1, description="Items on a page; at most as many as may be."
+    )
+
+    def choose(self, *, size: int, largest: int) -> Page:
+        """The page; clients that want everything ask for ten million."""
+        return Page(self.page, min(self.page_size or size, largest))
+
+
+def read_page(call: Call, *, size: int, largest: int) -> Page:
+    """The page that a request asks for, where an endpoint declares no query.
+
+    Raises:
+        NotFound: there can be no such page.
+        InvalidInput: the size is not one.
+    """
+    return read_query(call.request, PageQuery).choose(size=size, largest=largest)
+
+
+ItemT = TypeVar("ItemT")
+
+
+class PageShape(TypedDict, Generic[ItemT]):
+    """A page of a list, with the addresses of its neighbours."""
+
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[ItemT]
+
+
 def render_page(
-    call: Call, page: Page, total: int, results: list[Any]
-) -> dict[str, Any]:
+    call: Call, page: Page, total: int, results: list[ItemT]
+) -> PageShape[ItemT]:
     """A page with the addresses of its neighbours."""
     page.check_end(total)
     has_next = page.offset + page.size < total

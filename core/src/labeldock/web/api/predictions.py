@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from starlette.responses import Response
 from starlette.routing import Route
 
 import labeldock.services.predictions as services
 from labeldock.contract.errors import InvalidInput
-from labeldock.web.api.annotation_shape import shape_prediction
+from labeldock.services.access import Permission
+from labeldock.web.api.annotation_shape import PredictionShape, shape_prediction
 from labeldock.web.endpoints import Call, build_route
-from labeldock.web.fields import (
-    parse_document,
-    parse_integer,
-    parse_number,
-    select_fields,
-)
+from labeldock.web.inputs import AS_DOCUMENT, Body, Number, Query, Reference, Whole
+from labeldock.web.operations import operation
 from labeldock.web.rendering import render_json, render_nothing
 
+_RESULT: Final = {"type": "array", "items": {"type": "object"}, "examples": [[]]}
+_VERSION: Final = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "null"}]}
 
-def _parse_text(value: object, field: str) -> str:
+
+def _parse_text(value: object) -> str:
     if isinstance(value, str | int | float | None):
         return "" if value is None else str(value)
-    raise InvalidInput("Not a valid string.", field=field)
+    raise InvalidInput("Not a valid string.")
 
 
-_PARSERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
-    "result": parse_document,
-    "score": parse_number,
-    "model_version": _parse_text,
-}
+class PredictionQuery(Query):
+    """Whose predictions."""
+
+    task: Whole | None = None
+    project: Whole | None = None
+    task__project: Whole | None = Field(default=None, description="As `project`.")
+    after: Whole = Field(default=0, description="The last id that was seen.")
+    limit: Whole | None = None
+
+
+class PredictionBody(Body):
+    """What a model says about a task."""
+
+    result: Annotated[Any, AS_DOCUMENT, WithJsonSchema(_RESULT)] = None
+    score: Number = None
+    model_version: Annotated[
+        str, BeforeValidator(_parse_text), WithJsonSchema(_VERSION)
+    ] = ""
+
+
+class NewPredictionBody(PredictionBody):
+    """The same with its task."""
+
+    task: Reference = None
 
 
 def list_routes() -> list[Route]:
@@ -48,52 +67,49 @@ def list_routes() -> list[Route]:
     ]
 
 
-def list_predictions(call: Call) -> Response:
+@operation(Permission.VIEW, returns=list[PredictionShape])
+def list_predictions(call: Call, query: PredictionQuery) -> Response:
     """The predictions of a task or of a project: a plain list, not a page."""
-    project_id = call.query_integer("project") or call.query_integer("task__project")
     found = services.list_predictions(
         call.app,
         call.principal,
-        task_id=call.query_integer("task"),
-        project_id=project_id,
-        after=call.query_integer("after") or 0,
-        limit=call.query_integer("limit"),
+        task_id=query.task,
+        project_id=query.project or query.task__project,
+        after=query.after,
+        limit=query.limit,
     )
     return render_json([shape_prediction(prediction) for prediction in found])
 
 
-def create_prediction(call: Call) -> Response:
+@operation(Permission.MANAGE, returns=PredictionShape, status=201)
+def create_prediction(call: Call, body: NewPredictionBody) -> Response:
     """Save what a model says about a task."""
-    values, notes = select_fields(call.values, {*_PARSERS, "task"})
-    if values.get("task") in {None, ""}:
+    values = body.given()
+    task_id = values.pop("task", None)
+    if task_id is None:
         raise InvalidInput("This field is required.", field="task")
-    task_id = parse_integer(values.pop("task"), "task")
-    saved = services.create_prediction(
-        call.app, call.principal, task_id, _parse(values)
-    )
-    return render_json(shape_prediction(saved), 201, notes)
+    saved = services.create_prediction(call.app, call.principal, task_id, values)
+    return render_json(shape_prediction(saved), 201)
 
 
+@operation(Permission.VIEW, returns=PredictionShape)
 def get_prediction(call: Call) -> Response:
     """One prediction."""
     found = services.get_prediction(call.app, call.principal, call.path_id())
     return render_json(shape_prediction(found))
 
 
-def update_prediction(call: Call) -> Response:
+@operation(Permission.MANAGE, returns=PredictionShape)
+def update_prediction(call: Call, body: PredictionBody) -> Response:
     """Change what is given; a prediction stays with its task."""
-    values, notes = select_fields(call.values, _PARSERS)
     saved = services.update_prediction(
-        call.app, call.principal, call.path_id(), _parse(values)
+        call.app, call.principal, call.path_id(), body.given()
     )
-    return render_json(shape_prediction(saved), headers=notes)
+    return render_json(shape_prediction(saved))
 
 
+@operation(Permission.MANAGE)
 def delete_prediction(call: Call) -> Response:
     """Remove a prediction."""
     services.delete_prediction(call.app, call.principal, call.path_id())
     return render_nothing()
-
-
-def _parse(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _PARSERS[name](value, name) for name, value in values.items()}

@@ -2,38 +2,70 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
-from labeldock.services.project_interface import show_interface
-from labeldock.services.projects import ProjectView
-from labeldock.web.api.people import Names, shape_person
+from pydantic import Field
 
-# What Label Studio's projects have and ours do not: the value that means "as usual".
-_CONSTANTS: Final[dict[str, Any]] = {
-    "organization": 1,
-    "is_draft": False,
-    "num_tasks_with_annotations": None,
-    "useful_annotation_number": None,
-    "ground_truth_number": None,
-    "skipped_annotations_number": None,
-    "annotator_evaluation_enabled": False,
-    "task_data_login": None,
-    "task_data_password": None,
-    "parsed_label_config": {},
-    "config_has_control_tags": None,
-    "pinned_at": None,
-    "queue_done": None,
-    "config_suitable_for_bulk_annotation": None,
-    "state": None,
+from labeldock.services.label_outline import outline_label_config, weigh_labels
+from labeldock.services.project_interface import ProjectInterface, show_interface
+from labeldock.services.projects import ProjectView
+from labeldock.web.api.people import Names, PersonShape, shape_person
+
+
+class ProjectShape(ProjectInterface):
+    """A project. Fields with a value here are Label Studio's alone: "as usual"."""
+
+    is_draft: bool = False
+    num_tasks_with_annotations: int | None = None
+    useful_annotation_number: int | None = None
+    ground_truth_number: int | None = None
+    skipped_annotations_number: int | None = None
+    annotator_evaluation_enabled: bool = False
+    task_data_login: str | None = None
+    task_data_password: str | None = None
+    parsed_label_config: dict[str, Any] = Field(default_factory=dict)
+    config_has_control_tags: bool = False
+    pinned_at: datetime | None = None
+    queue_done: int | None = None
+    config_suitable_for_bulk_annotation: bool | None = None
+    state: str | None = None
+    id: int
+    organization: int
+    title: str
+    description: str
+    label_config: str
+    maximum_annotations: int
+    created_by: PersonShape | None
+    created_at: datetime
+    updated_at: datetime
+    task_number: int
+    finished_task_number: int
+    queue_total: int
+    total_annotations_number: int
+    total_predictions_number: int
+
+
+_CONSTANTS: Final = {
+    name: ProjectShape.model_fields[name].get_default(call_default_factory=True)
+    for name in ProjectShape.__annotations__
+    if not ProjectShape.model_fields[name].is_required()
 }
 
 
 def shape_project(project: ProjectView, names: Names) -> dict[str, Any]:
     """A project as JSON values."""
+    interface = show_interface(project.interface)
+    outline = outline_label_config(project.label_config)
+    weights = weigh_labels(project.label_config, interface["control_weights"])
     return {
         **_CONSTANTS,
-        **show_interface(project.interface),
+        **interface,
+        "control_weights": weights,
+        "parsed_label_config": outline,
+        "config_has_control_tags": bool(outline),
         "id": project.id,
+        "organization": project.organization_id,
         "title": project.title,
         "description": project.description,
         "label_config": project.label_config,

@@ -5,10 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.services import projects
 from labeldock.web.endpoints import Call
 from labeldock.web.fields import parse_integer
+from labeldock.web.inputs import Query, Whole
+
+
+class ProjectQuery(Query):
+    """The project that a list is about."""
+
+    project: Whole | None = Field(default=None, description="Number of a project.")
+
+    def require(self) -> int:
+        """The number of the project.
+
+        Raises:
+            InvalidInput: there is none.
+        """
+        if self.project is None:
+            raise InvalidInput('query parameter "project" is required')
+        return self.project
 
 
 def read_project_id(call: Call, values: Mapping[str, Any]) -> int:

@@ -5,19 +5,66 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
+from pydantic import Field
 from starlette.responses import Response
 from starlette.routing import Route
 
-from labeldock.contract.errors import InvalidInput
+from labeldock.contract.errors import Conflict
 from labeldock.services import dry_runs, runs
-from labeldock.web.api.error_files import stream_errors
-from labeldock.web.api.run_shape import shape_run
+from labeldock.services.access import Permission
+from labeldock.services.dry_runs import RunObjectView
+from labeldock.services.runs import RunErrorView
+from labeldock.web.api.error_files import FileKind, stream_errors
+from labeldock.web.api.references import ProjectQuery
+from labeldock.web.api.run_shape import RunShape, shape_run
 from labeldock.web.endpoints import Call, build_route
+from labeldock.web.inputs import Query, Whole
+from labeldock.web.operations import FILE, Content, operation
 from labeldock.web.rendering import render_json
 
 _RUNS: Final = 50
 _ERRORS: Final = 100
 _MOST: Final = 1000
+
+
+class LimitQuery(Query):
+    """How many are listed."""
+
+    limit: Whole | None = Field(default=None, description=f"At most {_MOST}.")
+
+    def choose(self, usual: int) -> int:
+        """How many, within bounds."""
+        return usual if self.limit is None else max(1, min(self.limit, _MOST))
+
+
+class AfterQuery(LimitQuery):
+    """A stretch of a list that goes on after an id."""
+
+    after: Whole = Field(default=0, description="The last id that was seen.")
+
+
+class BeforeQuery(LimitQuery):
+    """A stretch of a list, newest first."""
+
+    before: Whole | None = Field(default=None, description="The last id that was seen.")
+
+
+class RunQuery(ProjectQuery, BeforeQuery):
+    """Whose runs."""
+
+    storage: Whole | None = Field(default=None, description="Of this storage alone.")
+
+
+class ErrorQuery(AfterQuery):
+    """Which errors, or all of them as a file."""
+
+    format: FileKind | None = None
+
+
+class ObjectQuery(AfterQuery):
+    """Which objects."""
+
+    category: str | None = Field(default=None, description="Of this category alone.")
 
 
 def list_routes() -> list[Route]:
@@ -32,22 +79,21 @@ def list_routes() -> list[Route]:
     ]
 
 
-def list_runs(call: Call) -> Response:
+@operation(Permission.VIEW, returns=list[RunShape])
+def list_runs(call: Call, query: RunQuery) -> Response:
     """The runs of a project or of one storage, newest first; `before` an id."""
-    project_id = call.query_integer("project")
-    if project_id is None:
-        raise InvalidInput('query parameter "project" is required')
     found = runs.list_runs(
         call.app,
         call.principal,
-        project_id,
-        storage_id=call.query_integer("storage"),
-        before=call.query_integer("before"),
-        limit=read_limit(call, _RUNS),
+        query.require(),
+        storage_id=query.storage,
+        before=query.before,
+        limit=query.choose(_RUNS),
     )
     return render_json([shape_run(run) for run in found])
 
 
+@operation(Permission.VIEW, returns=RunShape)
 def get_run(call: Call) -> Response:
     """One run."""
     return render_json(
@@ -55,37 +101,48 @@ def get_run(call: Call) -> Response:
     )
 
 
-def list_errors(call: Call) -> Response:
+@operation(
+    Permission.VIEW,
+    returns=Content(
+        {
+            "application/json": list[RunErrorView],
+            "text/csv": FILE,
+            "application/x-ndjson": FILE,
+        }
+    ),
+)
+def list_errors(call: Call, query: ErrorQuery) -> Response:
     """What went wrong, object by object; `after` is the last id that was seen.
 
     With `format`, all of it as a file.
     """
-    kind = call.query_text("format")
-    if kind is not None:
-        return stream_errors(call, call.path_id(), kind)
+    if query.format is not None:
+        return stream_errors(call, call.path_id(), query.format)
     found = runs.list_run_errors(
         call.app,
         call.principal,
         call.path_id(),
-        after=call.query_integer("after") or 0,
-        limit=read_limit(call, _ERRORS),
+        after=query.after,
+        limit=query.choose(_ERRORS),
     )
     return render_json([asdict(error) for error in found])
 
 
-def list_objects(call: Call) -> Response:
+@operation(Permission.VIEW, returns=list[RunObjectView])
+def list_objects(call: Call, query: ObjectQuery) -> Response:
     """What a dry run lists, of one category or of all; `after` is the last id seen."""
     found = dry_runs.list_run_objects(
         call.app,
         call.principal,
         call.path_id(),
-        category=call.query_text("category"),
-        after=call.query_integer("after") or 0,
-        limit=read_limit(call, _ERRORS),
+        category=query.category,
+        after=query.after,
+        limit=query.choose(_ERRORS),
     )
     return render_json([asdict(each) for each in found])
 
 
+@operation(Permission.MANAGE, returns=RunShape, errors=(Conflict,))
 def cancel_run(call: Call) -> Response:
     """Stop a run; when this is answered, it writes nothing more."""
     return render_json(
@@ -93,14 +150,9 @@ def cancel_run(call: Call) -> Response:
     )
 
 
+@operation(Permission.MANAGE, returns=RunShape, errors=(Conflict,))
 def retry_run(call: Call) -> Response:
     """Go on with a run that failed or was cancelled."""
     return render_json(
         shape_run(runs.retry_run(call.app, call.principal, call.path_id()))
     )
-
-
-def read_limit(call: Call, usual: int) -> int:
-    """How many a request asks for, within bounds."""
-    limit = call.query_integer("limit")
-    return usual if limit is None else max(1, min(limit, _MOST))

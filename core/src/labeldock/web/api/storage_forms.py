@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from labeldock.contract.options import ADVANCED
 from labeldock.contract.values import Purpose
 from labeldock.host.binding import BoundProvider
 from labeldock.host.references import select_model
@@ -54,6 +55,8 @@ def _build_field(name: str, info: FieldInfo) -> dict[str, Any]:
         "allowEmpty": not info.is_required(),
         **_describe_kind(name, info),
     }
+    if ADVANCED in info.metadata:
+        field["advanced"] = True
     if info.description:
         field["description"] = info.description
     if info.default is not PydanticUndefined and info.default is not None:

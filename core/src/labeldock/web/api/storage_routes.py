@@ -7,7 +7,6 @@ Import storages live under /api/storages/P, export storages under
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Final
 
 from starlette.routing import Route
@@ -15,6 +14,8 @@ from starlette.routing import Route
 from labeldock.contract.values import Purpose
 from labeldock.host.catalog import Catalog
 from labeldock.web.api import export_storages, storage_history, storage_previews
+from labeldock.web.api.run_shape import RunShape
+from labeldock.web.api.storage_models import StorageModels, build_models
 from labeldock.web.api.storages import (
     StorageEndpoints,
     build_endpoints,
@@ -23,6 +24,7 @@ from labeldock.web.api.storages import (
     refuse_type,
 )
 from labeldock.web.endpoints import build_route
+from labeldock.web.operations import adapt
 
 _FOLDERS: Final = {
     Purpose.EXPORT: "/api/storages/export",
@@ -38,17 +40,19 @@ def list_routes(catalog: Catalog) -> list[Route]:
 
 def _iterate(catalog: Catalog, purpose: Purpose) -> Iterator[Route]:
     folder = _FOLDERS[purpose]
-    yield build_route(folder, GET=partial(list_all_storages, purpose=purpose))
+    list_all = adapt(list_all_storages, purpose=purpose)
+    yield build_route(folder, GET=list_all)
     yield build_route(f"{folder}/types", GET=list_types)
     for bound in catalog.providers:
-        endpoints = build_endpoints(bound, purpose)
+        models = build_models(bound, purpose)
+        endpoints = build_endpoints(bound, purpose, models)
         for name in bound.info.names:
-            yield from _iterate_provider(f"{folder}/{name}", endpoints)
+            yield from _iterate_provider(f"{folder}/{name}", endpoints, models)
             if purpose is Purpose.EXPORT:
                 yield from export_storages.list_routes(f"{folder}/{name}", endpoints)
             yield from storage_history.list_routes(f"{folder}/{name}", endpoints)
             yield from storage_previews.list_routes(
-                f"{folder}/{name}", endpoints, bound
+                f"{folder}/{name}", endpoints, bound, models
             )
     # What is left below the folder: providers that are not installed.
     refusals = dict.fromkeys(_METHODS, refuse_type)
@@ -56,14 +60,27 @@ def _iterate(catalog: Catalog, purpose: Purpose) -> Iterator[Route]:
     yield build_route(f"{folder}/{{type}}/{{rest:path}}", **refusals)
 
 
-def _iterate_provider(path: str, endpoints: StorageEndpoints) -> Iterator[Route]:
-    yield build_route(path, GET=endpoints.list_storages, POST=endpoints.create_storage)
-    yield build_route(f"{path}/validate", POST=endpoints.validate_storage)
+def _iterate_provider(
+    path: str, endpoints: StorageEndpoints, models: StorageModels
+) -> Iterator[Route]:
+    one, many = {200: models.shown}, {200: list[models.shown]}  # type: ignore[name-defined]
+    create = adapt(
+        endpoints.create_storage, body=models.new, answers={201: models.shown}
+    )
+    update = adapt(endpoints.update_storage, body=models.change, answers=one)
+    yield build_route(
+        path, GET=adapt(endpoints.list_storages, answers=many), POST=create
+    )
+    validate = adapt(endpoints.validate_storage, body=models.draft)
+    yield build_route(f"{path}/validate", POST=validate)
     yield build_route(
         f"{path}/{{id:int}}",
-        GET=endpoints.get_storage,
-        PATCH=endpoints.update_storage,
-        PUT=endpoints.update_storage,
+        GET=adapt(endpoints.get_storage, answers=one),
+        PATCH=update,
+        PUT=update,
         DELETE=endpoints.delete_storage,
     )
-    yield build_route(f"{path}/{{id:int}}/sync", POST=endpoints.sync_storage)
+    synced = {200: models.shown | RunShape}
+    yield build_route(
+        f"{path}/{{id:int}}/sync", POST=adapt(endpoints.sync_storage, answers=synced)
+    )

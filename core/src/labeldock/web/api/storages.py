@@ -4,30 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from pydantic import BeforeValidator, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
-from labeldock.contract.errors import InvalidInput, NotFound
+from labeldock.contract.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    StorageError,
+)
 from labeldock.contract.values import Purpose
 from labeldock.host.binding import BoundProvider
-from labeldock.host.references import select_model
 from labeldock.services import dry_runs, runs, storages
-from labeldock.services.storage_changes import SHOWN_FIELDS
+from labeldock.services.access import Permission
 from labeldock.services.storage_checks import is_usable
 from labeldock.services.storage_fields import StorageDraft
 from labeldock.services.storages import StorageView
-from labeldock.web.api.references import read_project_id
+from labeldock.web.api.references import ProjectQuery, read_project_id
 from labeldock.web.api.run_shape import shape_run
+from labeldock.web.api.storage_models import AnyStorageShape, StorageModels
 from labeldock.web.api.storage_shape import shape_storage
-from labeldock.web.api.waiting import read_wait, wait_for_end
+from labeldock.web.api.waiting import WaitQuery, wait_for_end
 from labeldock.web.context import context_of
 from labeldock.web.endpoints import Call
-from labeldock.web.fields import parse_boolean, parse_integer, select_fields
+from labeldock.web.inputs import Body, Switch
+from labeldock.web.operations import Content, Need, operation
 from labeldock.web.problems import build_answer
 from labeldock.web.rendering import render_json, render_nothing
+
+
+def _parse_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+Choice = Annotated[Switch | None, BeforeValidator(_parse_empty)]
+
+
+class SyncQuery(WaitQuery):
+    """How a sync is done; each can be given in the body instead."""
+
+    dry_run: Switch | None = Field(default=None, description="Change nothing.")
+    save_only_new_annotations: Switch | None = None
+    retry_failed: Switch | None = None
+
+
+class SyncBody(Body):
+    """How a sync is done."""
+
+    dry_run: Choice = None
+    save_only_new_annotations: Choice = None
+    retry_failed: Choice = None
+
+
+class TypeShape(TypedDict):
+    """An installed provider."""
+
+    name: str
+    title: str
+
+
+class Warnings(TypedDict, total=False):
+    """What can be used, and what to know about it."""
+
+    warnings: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +82,55 @@ class StorageEndpoints:
     purpose: Purpose
     known: frozenset[str]
 
-    def list_storages(self, call: Call) -> Response:
+    @operation(Permission.VIEW)
+    def list_storages(self, call: Call, query: ProjectQuery) -> Response:
         """The storages of a project: a plain list, not a page."""
-        project_id = call.query_integer("project")
-        if project_id is None:
-            raise InvalidInput('query parameter "project" is required')
         found = storages.list_storages(
-            call.app, call.principal, project_id, self.purpose, provider=self.provider
+            call.app,
+            call.principal,
+            query.require(),
+            self.purpose,
+            provider=self.provider,
         )
         return render_json([shape_storage(storage) for storage in found])
 
-    def create_storage(self, call: Call) -> Response:
+    @operation(Permission.MANAGE, errors=(StorageError,))
+    def create_storage(self, call: Call, body: Body) -> Response:
         """Connect a storage; a new export storage receives what exists already."""
-        values, notes = select_fields(call.values, self.known | {"project"})
+        values = body.given()
         draft = self._draft(read_project_id(call, values), values)
         storage = storages.connect_storage(call.app, call.principal, draft)
-        return render_json(shape_storage(storage), 201, notes)
+        return render_json(shape_storage(storage), 201)
 
+    @operation(Permission.VIEW)
     def get_storage(self, call: Call) -> Response:
         """One storage."""
         return render_json(shape_storage(self.find(call, call.path_id())))
 
-    def update_storage(self, call: Call) -> Response:
+    @operation(Permission.MANAGE, errors=(Conflict, StorageError))
+    def update_storage(self, call: Call, body: Body) -> Response:
         """Change what is given; secrets that are left out are kept."""
-        values, notes = select_fields(call.values, self.known)
         storage_id = self.find(call, call.path_id()).id
         storage = storages.update_storage(
-            call.app, call.principal, storage_id, self.purpose, values
+            call.app, call.principal, storage_id, self.purpose, body.given()
         )
-        return render_json(shape_storage(storage), headers=notes)
+        return render_json(shape_storage(storage))
 
+    @operation(Permission.MANAGE, errors=(Conflict,))
     def delete_storage(self, call: Call) -> Response:
         """Disconnect a storage; its tasks and objects stay."""
         storage_id = self.find(call, call.path_id()).id
         storages.remove_storage(call.app, call.principal, storage_id, self.purpose)
         return render_nothing()
 
-    def sync_storage(self, call: Call) -> Response | Coroutine[Any, Any, Response]:
+    @operation(Permission.MANAGE, errors=(Conflict, StorageError))
+    def sync_storage(
+        self, call: Call, query: SyncQuery, body: SyncBody
+    ) -> Response | Coroutine[Any, Any, Response]:
         """Ask for a sync; answers at once with how far it is, or waits if asked to."""
-        seconds, storage = read_wait(call), self.find(call, call.path_id())
-        if _read_switch(call, "dry_run"):
+        wish = {**body.given(), **query.model_dump(exclude_unset=True)}
+        seconds, storage = query.choose(call.app), self.find(call, call.path_id())
+        if wish.get("dry_run"):
             return self._try_sync(call, storage.id, seconds)
         try:
             synced = storages.sync_storage(
@@ -85,14 +138,14 @@ class StorageEndpoints:
                 call.principal,
                 storage.id,
                 self.purpose,
-                only_new=_read_switch(call, "save_only_new_annotations"),
-                retry_failed=bool(_read_switch(call, "retry_failed")),
+                only_new=wish.get("save_only_new_annotations"),
+                retry_failed=bool(wish.get("retry_failed")),
             )
         except InvalidInput as error:
             # Clients read this refusal from `message`, beside the usual body.
             answer = build_answer(error, context_of(call.request).correlation_id)
-            body = {**answer.body, "message": error.message}
-            return render_json(body, answer.status, answer.headers)
+            told = {**answer.body, "message": error.message}
+            return render_json(told, answer.status, answer.headers)
         if not seconds or synced.run is None:
             return render_json(shape_storage(synced))
         return self._answer_later(call, synced.run.id, seconds)
@@ -116,9 +169,14 @@ class StorageEndpoints:
         storage = await run_in_threadpool(self.find, call, call.path_id())
         return render_json(shape_storage(storage))
 
-    def validate_storage(self, call: Call) -> Response:
+    @operation(
+        Permission.MANAGE,
+        returns=Content({"application/json": Warnings}, "Empty if all is well."),
+        errors=(StorageError,),
+    )
+    def validate_storage(self, call: Call, body: Body) -> Response:
         """Check a storage and save nothing; with `id`, secrets are the saved ones."""
-        draft, storage_id, notes = self.read_draft(call)
+        draft, storage_id = self.read_draft(call, body.given())
         report = storages.validate_storage(
             call.app,
             call.principal,
@@ -130,20 +188,18 @@ class StorageEndpoints:
             raise InvalidInput("The storage cannot be used.", problems=report.problems)
         if report.problems:
             warnings = [problem._asdict() for problem in report.problems]
-            return render_json({"warnings": warnings}, 200, notes)
-        return Response(status_code=200, headers=notes)
+            return render_json({"warnings": warnings})
+        return Response(status_code=200)
 
-    def read_draft(self, call: Call) -> tuple[StorageDraft, int | None, dict[str, str]]:
-        """A storage as a body tells it, the saved one that it is about, notes."""
-        own = {"project", "id", "limit"}
-        values, notes = select_fields(call.values, self.known | own)
-        storage_id, given = None, values.pop("id", None)
-        if given is not None and given != "":
-            storage = self.find(call, parse_integer(given, "id"))
-            storage_id = storage.id
+    def read_draft(
+        self, call: Call, values: dict[str, Any]
+    ) -> tuple[StorageDraft, int | None]:
+        """A storage as a body tells it, and the saved one that it is about."""
+        storage_id = values.pop("id", None)
+        if storage_id is not None:
+            storage = self.find(call, storage_id)
             values.setdefault("project", storage.project_id)
-        draft = self._draft(read_project_id(call, values), values)
-        return draft, storage_id, notes
+        return self._draft(read_project_id(call, values), values), storage_id
 
     def _draft(self, project_id: int, values: dict[str, Any]) -> StorageDraft:
         own = {k: v for k, v in values.items() if k in self.known}
@@ -173,36 +229,30 @@ def _find_origin(call: Call) -> str | None:
     return call.request.headers.get("origin") or own
 
 
-def _read_switch(call: Call, name: str) -> bool | None:
-    """Something that a sync may be told in the query or the body; None: it was not."""
-    values = call.body if isinstance(call.body, dict) else {}
-    given = call.request.query_params.get(name, values.get(name))
-    return None if given in {None, ""} else parse_boolean(given, name)
-
-
-def build_endpoints(bound: BoundProvider, purpose: Purpose) -> StorageEndpoints:
+def build_endpoints(
+    bound: BoundProvider, purpose: Purpose, models: StorageModels
+) -> StorageEndpoints:
     """The endpoints of a provider, which know the fields of its settings model."""
-    fields = select_model(bound, purpose).model_fields
-    known = frozenset(fields) | frozenset(SHOWN_FIELDS[purpose])
-    return StorageEndpoints(bound.info.name, purpose, known)
+    return StorageEndpoints(bound.info.name, purpose, models.known)
 
 
-def list_all_storages(call: Call, purpose: Purpose) -> Response:
+@operation(Permission.VIEW, returns=list[AnyStorageShape])
+def list_all_storages(call: Call, query: ProjectQuery, purpose: Purpose) -> Response:
     """The storages of a project, whatever their provider.
 
     Without a project, or with one that does not exist, the list is empty: clients ask
     before they have one.
     """
-    project_id = call.query_integer("project")
-    if project_id is None:
+    if query.project is None:
         return render_json([])
     try:
-        found = storages.list_storages(call.app, call.principal, project_id, purpose)
+        found = storages.list_storages(call.app, call.principal, query.project, purpose)
     except NotFound:
         return render_json([])
     return render_json([shape_storage(storage) for storage in found])
 
 
+@operation(Need.LOGIN, returns=list[TypeShape])
 def list_types(call: Call) -> Response:
     """The installed providers."""
     infos = [bound.info for bound in call.app.catalog.providers]
@@ -211,6 +261,7 @@ def list_types(call: Call) -> Response:
     )
 
 
+@operation(Need.LOGIN, is_shown=False)
 def refuse_type(call: Call) -> Response:
     """Answer for a provider that is not there, or for a path that it does not have.
 

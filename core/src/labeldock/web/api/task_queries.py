@@ -16,7 +16,6 @@ from labeldock.services.task_selection import (
     TaskSelection,
 )
 from labeldock.web.bodies import parse_json
-from labeldock.web.endpoints import Call
 from labeldock.web.fields import parse_boolean, parse_integer
 
 _FIELD: Final = "query"
@@ -24,15 +23,24 @@ _COMPLETED: Final = "completed_at"
 _MOST: Final = 10_000
 
 
-def read_selection(call: Call) -> TaskSelection:
+def read_selection(text: str) -> TaskSelection:
     """Which tasks a list is to hold.
 
     Raises:
         InvalidInput: it is not a query, or asks for what cannot be asked for.
     """
-    query = parse_json(call.query_text(_FIELD) or "{}", _FIELD)
+    query = parse_json(text, _FIELD)
     if not isinstance(query, dict) or not query.keys() <= _KNOWN:
         raise _refuse("This cannot be asked for.")
+    return select_tasks(query)
+
+
+def select_tasks(query: dict[str, Any]) -> TaskSelection:
+    """The same, read already; other keys, as views have them, say nothing of tasks.
+
+    Raises:
+        InvalidInput: it asks for what cannot be asked for.
+    """
     values = read_selected(query.get("selectedItems"), _FIELD)
     is_labeled, comparisons = None, []
     for item in _list_items(query.get("filters")):

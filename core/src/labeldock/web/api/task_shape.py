@@ -2,23 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from statistics import fmean
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from labeldock.services.tasks import TaskView
-from labeldock.web.api.annotation_shape import shape_annotation, shape_prediction
+from labeldock.web.api.annotation_shape import (
+    AnnotationShape,
+    PredictionShape,
+    shape_annotation,
+    shape_prediction,
+)
+from labeldock.web.api.draft_shape import DraftShape
 from labeldock.web.api.people import Names
 
 
+class WorkShape(TypedDict):
+    """What sums up the annotations and predictions of a task."""
+
+    total_annotations: int
+    cancelled_annotations: int
+    total_predictions: int
+    annotators: list[int]
+    annotations_ids: str
+    annotations_results: str
+    completed_at: datetime | None
+    avg_lead_time: float | None
+    predictions_results: str
+    predictions_score: float | None
+    predictions_model_versions: str
+
+
+class TaskShape(WorkShape):
+    """A task."""
+
+    id: int
+    data: dict[str, Any] | list[Any]
+    meta: dict[str, Any] | list[Any]
+    project: int
+    inner_id: int
+    overlap: int
+    allow_skip: bool
+    is_labeled: bool
+    created_at: datetime
+    updated_at: datetime
+    updated_by: list[dict[str, int]]
+    storage_filename: str | None
+    object_exists: bool | None
+    object_changed: bool | None
+    file_upload: str | None
+    annotations: list[AnnotationShape]
+    predictions: list[PredictionShape]
+    drafts: list[DraftShape]
+    draft_exists: bool
+    comment_count: int
+    unresolved_comment_count: int
+    last_comment_updated_at: datetime | None
+    comment_authors: list[int]
+
+
 def shape_task(
-    task: TaskView, names: Names, *, data: Any, expand: bool = False
-) -> dict[str, Any]:
+    task: TaskView,
+    names: Names,
+    *,
+    data: Any,
+    drafts: Sequence[DraftShape] = (),
+    expand: bool = False,
+) -> TaskShape:
     """A task as JSON values.
 
     Args:
         task: the task.
         names: of those who annotated it.
         data: its data, resolved or as stored.
+        drafts: those of whoever asks.
         expand: show who completed an annotation, not a number.
     """
     return {
@@ -42,8 +102,8 @@ def shape_task(
             shape_annotation(a, names, expand=expand) for a in task.annotations
         ],
         "predictions": [shape_prediction(p) for p in task.predictions],
-        "drafts": [],
-        "draft_exists": False,
+        "drafts": list(drafts),
+        "draft_exists": bool(drafts),
         "comment_count": 0,
         "unresolved_comment_count": 0,
         "last_comment_updated_at": None,
@@ -51,7 +111,7 @@ def shape_task(
     }
 
 
-def _shape_work(task: TaskView) -> dict[str, Any]:
+def _shape_work(task: TaskView) -> WorkShape:
     """What sums up the annotations and predictions."""
     done = [a for a in task.annotations if not a.was_cancelled]
     times = [a.lead_time for a in task.annotations if a.lead_time is not None]

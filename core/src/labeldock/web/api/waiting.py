@@ -5,46 +5,55 @@ Whoever waits holds no thread: the event loop looks after the run now and then.
 
 from __future__ import annotations
 
+import math
 import time
-from typing import Final
+from typing import Annotated, Final
 
 import anyio
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from labeldock.contract.errors import InvalidInput
 from labeldock.services import runs
+from labeldock.services.context import AppContext
 from labeldock.web.endpoints import Call
 from labeldock.web.fields import parse_number
+from labeldock.web.inputs import Query
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
+_SECONDS: Final = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "boolean"}]}
 _FLAGS: Final = {"true", "yes", "on"}
 
 
-def read_wait(call: Call) -> float:
-    """Seconds that a request wants to wait, or that the operator has set; 0: none.
-
-    `wait=true` waits as long as may be; nobody waits longer.
-
-    Raises:
-        InvalidInput: it is no number of seconds.
-    """
-    settings = call.app.settings
-    text = call.query_text("wait")
-    if text is None:
-        return min(settings.sync_wait, settings.sync_wait_limit)
-    if text.lower() in _FLAGS:
-        return settings.sync_wait_limit
-    seconds = (
-        0.0 if text.lower() in {"false", "no", "off"} else parse_number(text, "wait")
-    )
-    if seconds is None or not 0 <= seconds < float("inf"):
+def _parse_wait(value: object) -> float:
+    text = str(value).lower()
+    if text in _FLAGS:
+        return math.inf
+    seconds = 0.0 if text in {"false", "no", "off"} else parse_number(text, "wait")
+    if seconds is None or not seconds >= 0:
         raise InvalidInput(
             "A number of seconds is required.",
-            field="wait",
             remedy="Give a number such as 30, or true for as long as may be.",
         )
-    return min(seconds, settings.sync_wait_limit)
+    return seconds
+
+
+class WaitQuery(Query):
+    """How long an answer may be waited for."""
+
+    wait: Annotated[
+        float | None, BeforeValidator(_parse_wait), WithJsonSchema(_SECONDS)
+    ] = Field(
+        default=None,
+        description="Seconds to wait for the end; true: as long as may be.",
+    )
+
+    def choose(self, app: AppContext) -> float:
+        """Seconds to wait, or what the operator has set; nobody waits longer."""
+        settings = app.settings
+        wanted = settings.sync_wait if self.wait is None else self.wait
+        return min(wanted, settings.sync_wait_limit)
 
 
 async def wait_for_end(call: Call, run_id: int, seconds: float) -> None:

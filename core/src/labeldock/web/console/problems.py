@@ -7,8 +7,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from labeldock.web.console.login import redirect_to_login
+from labeldock.web.console.login import keep_and_ask, redirect_to_login
 from labeldock.web.console.rendering import render_page
+from labeldock.web.console.shell import Shell
 from labeldock.web.context import context_of
 from labeldock.web.middleware import API_PREFIX
 from labeldock.web.problems import Answer
@@ -18,6 +19,7 @@ _HEADINGS: Final = {
     404: "Nothing here",
     405: "Not this way",
     500: "Something went wrong",
+    503: "Not at the moment",
 }
 
 
@@ -28,10 +30,12 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def render_problem(request: Request, answer: Answer) -> Response:
-    """The answer to an error as a page."""
-    if answer.status == 401 and request.method in {"GET", "HEAD"}:
-        return redirect_to_login(request)
+async def render_problem(request: Request, answer: Answer) -> Response:
+    """The answer to an error as a page; it asks the database nothing."""
+    if answer.status == 401:
+        if request.method in {"GET", "HEAD"}:
+            return redirect_to_login(request)
+        return await keep_and_ask(request)
     messages = [
         f"{field}: {text}" if field != "non_field_errors" else text
         for field, texts in answer.body.get("validation_errors", {}).items()
@@ -47,6 +51,7 @@ def render_problem(request: Request, answer: Answer) -> Response:
         request,
         "problem.html",
         values,
+        shell=Shell(),
         status=answer.status,
         headers=dict(answer.headers),
     )

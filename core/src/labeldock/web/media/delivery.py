@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from labeldock.contract.errors import InvalidRange, PreconditionFailed
 from labeldock.contract.values import ByteRange, ObjectBody, ObjectInfo, ReadRequest
@@ -24,6 +25,8 @@ from labeldock.services.resolving.ranges import (
 from labeldock.web.media.engine import MediaEngine
 from labeldock.web.media.headers import build_cache_headers, build_content_headers
 from labeldock.web.media.pump import Pump
+
+_ANY_LENGTH: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Delivery:
         self._stream = stream
         self._headers = headers
         self._limit = engine.app.settings.resolver_proxy_max_range_size
+        if stream.is_download:
+            self._limit = _ANY_LENGTH
         self._pump: Pump | None = None
 
     async def describe(self) -> StreamAnswer:
@@ -134,8 +139,7 @@ class Delivery:
         return await self._engine.threads.read(load)
 
     def _read(self, request: ReadRequest) -> ObjectBody:
-        connection = self._stream.connection
-        return connection.provider.get_data(connection.ref, request)
+        return self._stream.connection.get_data(request)
 
     # Headers
 

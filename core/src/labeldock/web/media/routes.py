@@ -6,16 +6,21 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final, NotRequired
 
+from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
+from typing_extensions import TypedDict
 
 from labeldock.contract.errors import LabeldockError, NotFound
 from labeldock.contract.observers import MediaServed
+from labeldock.metrics import MEDIA
+from labeldock.services.access import Permission
+from labeldock.services.media_journal import MediaJournal
 from labeldock.services.resolving.fileuri import decode_fileuri
 from labeldock.services.resolving.local_files import (
     LOCAL_FILES_PATH,
@@ -27,11 +32,14 @@ from labeldock.services.resolving.thumbnails import choose_size
 from labeldock.web.authentication import public
 from labeldock.web.context import context_of
 from labeldock.web.fields import LARGEST_ID
+from labeldock.web.inputs import Query
 from labeldock.web.media.answers import render_error
 from labeldock.web.media.engine import MediaEngine
 from labeldock.web.media.headers import build_redirect_headers
+from labeldock.web.media.own_files import OwnFiles
 from labeldock.web.media.pictures import answer_thumbnail
 from labeldock.web.media.streams import MediaStream
+from labeldock.web.operations import FILE, Content, Need, operation
 
 Answer = Callable[[Request], Awaitable[ASGIApp]]
 _VERBS: Final = ("resolve", "presign")
@@ -40,9 +48,49 @@ _PATHS: Final = re.compile(
 )
 
 
-def media_routes() -> list[Route]:
+class RefusalShape(TypedDict):
+    """Why there are no media; of an address that is none, without `code`."""
+
+    status_code: int
+    detail: str
+    code: NotRequired[str]
+    correlation_id: NotRequired[str]
+    id: NotRequired[str]
+    version: NotRequired[str]
+    exc_info: NotRequired[None]
+
+
+_MEDIA: Final = Content({"*/*": FILE}, "The media, or the part that was asked for.")
+_REFUSED: Final = Content({"application/json": RefusalShape}, "No media.")
+_MORE: Final[dict[str, Any]] = {
+    "answers": {
+        206: _MEDIA,
+        303: Content({}, "Where the media are, for a while."),
+        304: Content({}, "The same as the client has."),
+        **dict.fromkeys(
+            (400, 401, 403, 404, 409, 412, 416, 424, 429, 503, 504), _REFUSED
+        ),
+    },
+    "tag": "media",
+}
+
+
+class MediaQuery(Query):
+    """Which media of a task or project; read by the media engine."""
+
+    fileuri: str = Field(description="The URI, in base64.")
+    size: int | None = Field(default=None, description="Pixels of a thumbnail's side.")
+
+
+class LocalFileQuery(Query):
+    """Which file."""
+
+    d: str = Field(description="The path below the local root.")
+
+
+def media_routes(journal: MediaJournal | None = None) -> list[Route]:
     """The routes of media, with and without a slash at the end."""
-    door = MediaDoor()
+    door = MediaDoor(journal)
     parts: dict[str, Answer] = {
         "tasks": door.answer_task,
         "projects": door.answer_project,
@@ -58,7 +106,7 @@ def media_routes() -> list[Route]:
         Route(path, door.answer_local_file, methods=["GET"])
         for path in (LOCAL_FILES_PATH, LOCAL_FILES_PATH.rstrip("/"))
     ]
-    return [*routes, link, *alias]
+    return [*routes, link, *alias, *OwnFiles(door.find_engine).list_routes()]
 
 
 def shows_media(path: str) -> bool:
@@ -69,26 +117,31 @@ def shows_media(path: str) -> bool:
 class MediaDoor:
     """The endpoints, and what they share."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: MediaJournal | None = None) -> None:
         """Wait for the first request, which brings the parts to work with."""
         self._engine: MediaEngine | None = None
+        self._journal = journal
 
+    @operation(Permission.VIEW, _MEDIA, query=MediaQuery, **_MORE)
     async def answer_task(self, request: Request) -> ASGIApp:
         """Media of a task."""
         return await self._answer(request, _ask_for_task)
 
+    @operation(Permission.VIEW, _MEDIA, query=MediaQuery, **_MORE)
     async def answer_project(self, request: Request) -> ASGIApp:
         """Media of a project."""
         return await self._answer(request, _ask_for_project)
 
     @public
+    @operation(Need.NOTHING, _MEDIA, **_MORE)
     async def answer_link(self, request: Request) -> ASGIApp:
         """Media that a link of our own leads to; the link is the permission."""
         return await self._answer(request, _open_link)
 
+    @operation(Permission.VIEW, _MEDIA, query=LocalFileQuery, **_MORE)
     async def answer_local_file(self, request: Request) -> ASGIApp:
         """A file under the address that Label Studio gave it."""
-        engine = self._find_engine(request)
+        engine = self.find_engine(request)
         principal = context_of(request).principal
         path = request.query_params.get("d", "")
         look = partial(ask_for_local_file, engine.app, principal, path)
@@ -101,7 +154,7 @@ class MediaDoor:
     async def _answer(
         self, request: Request, read: Callable[[Request], MediaAsk | MediaGrant]
     ) -> ASGIApp:
-        engine = self._find_engine(request)
+        engine = self.find_engine(request)
         try:
             ask, size = read(request), None
             if isinstance(ask, MediaAsk) and "size" in request.query_params:
@@ -109,16 +162,20 @@ class MediaDoor:
                 ask = replace(ask, is_read_here=True)
             decision = await engine.decide(ask)
         except LabeldockError as error:
+            MEDIA.labels(error.code).inc()
             return render_error(error, context_of(request).correlation_id)
         if isinstance(decision, Redirect):
+            MEDIA.labels("redirect").inc()
             return _render_redirect(engine, decision)
         if size is not None:
+            MEDIA.labels("thumbnail").inc()
             return await answer_thumbnail(engine, decision, request, size)
         return MediaStream(engine, decision, request)
 
-    def _find_engine(self, request: Request) -> MediaEngine:
+    def find_engine(self, request: Request) -> MediaEngine:
+        """The engine, made with the first request."""
         if self._engine is None:
-            self._engine = MediaEngine(context_of(request).app)
+            self._engine = MediaEngine(context_of(request).app, self._journal)
         return self._engine
 
 

@@ -56,7 +56,7 @@ class Thumbnails:
             TooMany: so many others are being made.
             LabeldockError: there is no such object, or the storage failed.
         """
-        print_ = stream.connection.ref.fingerprint
+        print_ = stream.connection.fingerprint
         info = self._infos.get((print_, stream.key))
         if info is None:
             info = await self._threads.read(partial(self._load_info, stream))
@@ -73,7 +73,7 @@ class Thumbnails:
             body.reader.close()
             return body.info
 
-        return self._infos.fill((stream.connection.ref.fingerprint, stream.key), load)
+        return self._infos.fill((stream.connection.fingerprint, stream.key), load)
 
     async def _make_once(
         self, name: str, stream: Stream, info: ObjectInfo, size: int
@@ -142,4 +142,4 @@ class Thumbnails:
 
 def _open(stream: Stream, *, metadata_only: bool = False) -> ObjectBody:
     request = ReadRequest(stream.key, metadata_only=metadata_only)
-    return stream.connection.provider.get_data(stream.connection.ref, request)
+    return stream.connection.get_data(request)

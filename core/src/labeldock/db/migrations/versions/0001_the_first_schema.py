@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,6 +16,20 @@ depends_on = None
 
 
 def upgrade() -> None:
+    organization = op.create_table(
+        "organization",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("created_by_id", types.BigId, nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_organization")),
+        sqlite_autoincrement=True,
+    )
+    # The one that everything belongs to where there are no others.
+    now = datetime.now(UTC)
+    first = {"title": "Labeldock", "created_at": now, "updated_at": now}
+    op.bulk_insert(organization, [first])
     op.create_table(
         "user_account",
         sa.Column("id", types.BigId, nullable=False),
@@ -21,11 +37,21 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(), nullable=False),
         sa.Column("first_name", sa.String(), nullable=False),
         sa.Column("last_name", sa.String(), nullable=False),
+        sa.Column("avatar", sa.String(), nullable=False),
         sa.Column("is_admin", sa.Boolean(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("session_epoch", sa.Integer(), nullable=False),
+        sa.Column("email_confirmed", sa.Boolean(), nullable=False),
+        sa.Column("active_organization_id", types.BigId, nullable=True),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
         sa.Column("last_activity", types.UtcDateTime(), nullable=True),
+        sa.Column("deleted_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["active_organization_id"],
+            ["organization.id"],
+            name=op.f("fk_user_account_active_organization_id"),
+            ondelete="SET NULL",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_account")),
         sa.UniqueConstraint("email", name=op.f("uq_user_account_email")),
         sqlite_autoincrement=True,
@@ -33,6 +59,7 @@ def upgrade() -> None:
     op.create_table(
         "project",
         sa.Column("id", types.BigId, nullable=False),
+        sa.Column("organization_id", types.BigId, nullable=False),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
         sa.Column("label_config", sa.String(), nullable=False),
@@ -46,15 +73,160 @@ def upgrade() -> None:
         sa.Column("finished_task_number", sa.Integer(), nullable=False),
         sa.Column("total_annotations_number", sa.Integer(), nullable=False),
         sa.Column("total_predictions_number", sa.Integer(), nullable=False),
+        sa.Column("restoring_run_id", types.BigId, nullable=True),
         sa.ForeignKeyConstraint(
             ["created_by_id"],
             ["user_account.id"],
             name=op.f("fk_project_created_by_id"),
             ondelete="SET NULL",
         ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organization.id"],
+            name=op.f("fk_project_organization_id"),
+            ondelete="RESTRICT",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_project")),
         sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("project", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_project_organization_id"), ["organization_id"], unique=False
+        )
+
+    op.create_table(
+        "organization_member",
+        sa.Column("organization_id", types.BigId, nullable=False),
+        sa.Column("user_id", types.BigId, nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organization.id"],
+            name=op.f("fk_organization_member_organization_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user_account.id"],
+            name=op.f("fk_organization_member_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "user_id", name=op.f("pk_organization_member")
+        ),
+    )
+    with op.batch_alter_table("organization_member", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_organization_member_user_id"), ["user_id"], unique=False
+        )
+
+    op.create_table(
+        "one_time_link",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("user_id", types.BigId, nullable=False),
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("created_by_id", types.BigId, nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("expires_at", types.UtcDateTime(), nullable=False),
+        sa.Column("used_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user_account.id"],
+            name=op.f("fk_one_time_link_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["created_by_id"],
+            ["user_account.id"],
+            name=op.f("fk_one_time_link_created_by_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_one_time_link")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_one_time_link_token_hash")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("one_time_link", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_one_time_link_user_id"), ["user_id"], unique=False
+        )
+
+    op.create_table(
+        "invitation",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("organization_id", types.BigId, nullable=False),
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("email", sa.String(), nullable=True),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("projects", types.Json(), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("uses_limit", sa.Integer(), nullable=True),
+        sa.Column("created_by_id", types.BigId, nullable=True),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("expires_at", types.UtcDateTime(), nullable=False),
+        sa.Column("revoked_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organization.id"],
+            name=op.f("fk_invitation_organization_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["created_by_id"],
+            ["user_account.id"],
+            name=op.f("fk_invitation_created_by_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitation")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_invitation_token_hash")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("invitation", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_invitation_organization_id"),
+            ["organization_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "identity",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("user_id", types.BigId, nullable=False),
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("email", sa.String(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("last_used_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user_account.id"],
+            name=op.f("fk_identity_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity")),
+        sa.UniqueConstraint(
+            "issuer", "subject", name=op.f("uq_identity_issuer_subject")
+        ),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("identity", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_identity_user_id"), ["user_id"], unique=False
+        )
+
+    op.create_table(
+        "login_limit",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("ends_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_login_limit")),
+    )
+    with op.batch_alter_table("login_limit", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_login_limit_ends_at"), ["ends_at"], unique=False
+        )
+
     op.create_table(
         "token",
         sa.Column("id", types.BigId, nullable=False),
@@ -64,6 +236,7 @@ def upgrade() -> None:
         sa.Column("jti", sa.String(), nullable=True),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("scopes", types.Json(), nullable=True),
+        sa.Column("organization_id", types.BigId, nullable=True),
         sa.Column("created_at", types.UtcDateTime(), nullable=False),
         sa.Column("expires_at", types.UtcDateTime(), nullable=True),
         sa.Column("last_used_at", types.UtcDateTime(), nullable=True),
@@ -193,6 +366,9 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_task_project_id_inner_id", ["project_id", "inner_id"], unique=False
         )
+        batch_op.create_index(
+            "ix_task_open", ["project_id", "is_labeled", "inner_id"], unique=False
+        )
 
     op.create_table(
         "annotation",
@@ -278,10 +454,85 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "slot",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("project_id", types.BigId, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("provider", sa.String(), nullable=False),
+        sa.Column("base_uri", sa.String(), nullable=False),
+        sa.Column("prefix", sa.String(), nullable=False),
+        sa.Column("options", types.Json(), nullable=False),
+        sa.Column("storage_id", types.BigId, nullable=True),
+        sa.Column("mapped_prefix", sa.String(), nullable=False),
+        sa.Column("is_kept", sa.Boolean(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+            name=op.f("fk_slot_project_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["storage_id"],
+            ["storage.id"],
+            name=op.f("fk_slot_storage_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_slot")),
+        sa.UniqueConstraint("project_id", "name", name=op.f("uq_slot_project_id_name")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("slot", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_slot_storage_id"), ["storage_id"], unique=False
+        )
+
+    op.create_table(
+        "slot_reference",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("slot_id", types.BigId, nullable=False),
+        sa.Column("task_id", types.BigId, nullable=True),
+        sa.Column("key", types.BytewiseText, nullable=False),
+        sa.Column("row_group", sa.Integer(), nullable=False),
+        sa.Column("row_index", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("etag", sa.String(), nullable=False),
+        sa.Column("size", types.BigId, nullable=False),
+        sa.Column("last_modified", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["slot_id"],
+            ["slot.id"],
+            name=op.f("fk_slot_reference_slot_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["task.id"],
+            name=op.f("fk_slot_reference_task_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_slot_reference")),
+        sa.UniqueConstraint(
+            "slot_id",
+            "key",
+            "row_group",
+            "row_index",
+            name=op.f("uq_slot_reference_slot_id_key_row_group_row_index"),
+        ),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("slot_reference", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_slot_reference_task_id"), ["task_id"], unique=False
+        )
+
+    op.create_table(
         "import_link",
         sa.Column("id", types.BigId, nullable=False),
         sa.Column("storage_id", types.BigId, nullable=False),
         sa.Column("task_id", types.BigId, nullable=True),
+        sa.Column("slot_id", types.BigId, nullable=True),
         sa.Column("key", types.BytewiseText, nullable=False),
         sa.Column("row_group", sa.Integer(), nullable=False),
         sa.Column("row_index", sa.Integer(), nullable=False),
@@ -407,8 +658,8 @@ def upgrade() -> None:
     op.create_table(
         "run",
         sa.Column("id", types.BigId, nullable=False),
-        sa.Column("storage_id", types.BigId, nullable=False),
-        sa.Column("project_id", types.BigId, nullable=False),
+        sa.Column("storage_id", types.BigId, nullable=True),
+        sa.Column("project_id", types.BigId, nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("trigger", sa.String(), nullable=False),
@@ -418,6 +669,7 @@ def upgrade() -> None:
         sa.Column("counts", types.Json(), nullable=False),
         sa.Column("problem", types.Json(), nullable=True),
         sa.Column("interruptions", types.Json(), nullable=False),
+        sa.Column("samples", types.Json(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", types.UtcDateTime(), nullable=False),
         sa.Column("lease_token", sa.Integer(), nullable=False),
@@ -504,6 +756,42 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("run_error", schema=None) as batch_op:
         batch_op.create_index("ix_run_error_run_id_id", ["run_id", "id"], unique=False)
+
+    op.create_table(
+        "audit_event",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("user_id", types.BigId, nullable=True),
+        sa.Column("user_email", sa.String(), nullable=False),
+        sa.Column("token_id", types.BigId, nullable=True),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("target_kind", sa.String(), nullable=False),
+        sa.Column("target_id", sa.String(), nullable=False),
+        sa.Column("organization_id", types.BigId, nullable=True),
+        sa.Column("project_id", types.BigId, nullable=True),
+        sa.Column("details", types.Json(), nullable=False),
+        sa.Column("correlation_id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("audit_event", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_audit_event_project_id_id", ["project_id", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_audit_event_organization_id_id",
+            ["organization_id", "id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_audit_event_user_id_id", ["user_id", "id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_audit_event_created_at"), ["created_at"], unique=False
+        )
 
     op.create_table(
         "part",
@@ -660,8 +948,365 @@ def upgrade() -> None:
             "ix_webhook_delivery_webhook_id_id", ["webhook_id", "id"], unique=False
         )
 
+    op.create_table(
+        "stored_file",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("key", types.BytewiseText, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("is_ready", sa.Boolean(), nullable=False),
+        sa.Column("is_bound", sa.Boolean(), nullable=False),
+        sa.Column("project_id", types.BigId, nullable=True),
+        sa.Column("user_id", types.BigId, nullable=True),
+        sa.Column("run_id", types.BigId, nullable=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("content_type", sa.String(), nullable=False),
+        sa.Column("etag", sa.String(), nullable=False),
+        sa.Column("size", types.BigId, nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("expires_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+            name=op.f("fk_stored_file_project_id"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user_account.id"],
+            name=op.f("fk_stored_file_user_id"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["run.id"],
+            name=op.f("fk_stored_file_run_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stored_file")),
+        sa.UniqueConstraint("key", name=op.f("uq_stored_file_key")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("stored_file", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_stored_file_project_id_kind", ["project_id", "kind"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_stored_file_user_id"), ["user_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_stored_file_run_id"), ["run_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_stored_file_expires_at"), ["expires_at"], unique=False
+        )
+
+    op.create_table(
+        "incoming_archive",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("user_id", types.BigId, nullable=False),
+        sa.Column("file_id", types.BigId, nullable=False),
+        sa.Column("filename", sa.String(), nullable=False),
+        sa.Column("length", types.BigId, nullable=False),
+        sa.Column("received", types.BigId, nullable=False),
+        sa.Column("pieces", types.Json(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user_account.id"],
+            name=op.f("fk_incoming_archive_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"],
+            ["stored_file.id"],
+            name=op.f("fk_incoming_archive_file_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incoming_archive")),
+        sa.UniqueConstraint("token", name=op.f("uq_incoming_archive_token")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("incoming_archive", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_incoming_archive_user_id"), ["user_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_incoming_archive_file_id"), ["file_id"], unique=False
+        )
+
+    op.create_table(
+        "background_request",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("rq_id", sa.String(), nullable=False),
+        sa.Column("run_id", types.BigId, nullable=False),
+        sa.Column("project_id", types.BigId, nullable=True),
+        sa.Column("user_id", types.BigId, nullable=True),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("target", sa.String(), nullable=False),
+        sa.Column("target_id", types.BigId, nullable=True),
+        sa.Column("lightweight", sa.Boolean(), nullable=True),
+        sa.Column("filename", sa.String(), nullable=False),
+        sa.Column("location", sa.String(), nullable=False),
+        sa.Column("storage_id", types.BigId, nullable=True),
+        sa.Column("result_key", sa.String(), nullable=False),
+        sa.Column("result_id", types.BigId, nullable=True),
+        sa.Column("file_id", types.BigId, nullable=True),
+        sa.Column("is_scheduled", sa.Boolean(), nullable=False),
+        sa.Column("message", sa.String(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("expires_at", types.UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["run.id"],
+            name=op.f("fk_background_request_run_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+            name=op.f("fk_background_request_project_id"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user_account.id"],
+            name=op.f("fk_background_request_user_id"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["storage_id"],
+            ["storage.id"],
+            name=op.f("fk_background_request_storage_id"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"],
+            ["stored_file.id"],
+            name=op.f("fk_background_request_file_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_background_request")),
+        sa.UniqueConstraint("rq_id", name=op.f("uq_background_request_rq_id")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("background_request", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_background_request_run_id"), ["run_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_background_request_project_id"), ["project_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_background_request_user_id"), ["user_id"], unique=False
+        )
+
+    op.create_table(
+        "backup_plan",
+        sa.Column("project_id", types.BigId, nullable=False),
+        sa.Column("schedule", sa.String(), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("lightweight", sa.Boolean(), nullable=False),
+        sa.Column("location", sa.String(), nullable=False),
+        sa.Column("storage_id", types.BigId, nullable=True),
+        sa.Column("filename", sa.String(), nullable=False),
+        sa.Column("keep_count", sa.Integer(), nullable=True),
+        sa.Column("keep_days", sa.Integer(), nullable=True),
+        sa.Column("next_run_at", types.UtcDateTime(), nullable=True),
+        sa.Column("updated_by_id", types.BigId, nullable=True),
+        sa.Column("problem", types.Json(), nullable=True),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+            name=op.f("fk_backup_plan_project_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["storage_id"],
+            ["storage.id"],
+            name=op.f("fk_backup_plan_storage_id"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["updated_by_id"],
+            ["user_account.id"],
+            name=op.f("fk_backup_plan_updated_by_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_backup_plan")),
+    )
+    with op.batch_alter_table("backup_plan", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_backup_plan_next_run_at"), ["next_run_at"], unique=False
+        )
+    op.create_table(
+        "project_point",
+        sa.Column("project_id", types.BigId, nullable=False),
+        sa.Column("at", types.UtcDateTime(), nullable=False),
+        sa.Column("tasks", sa.Integer(), nullable=False),
+        sa.Column("finished", sa.Integer(), nullable=False),
+        sa.Column("annotations", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+            name=op.f("fk_project_point_project_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("project_id", "at", name=op.f("pk_project_point")),
+    )
+    op.create_table(
+        "worker_sign",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("threads", sa.Integer(), nullable=False),
+        sa.Column("started_at", types.UtcDateTime(), nullable=False),
+        sa.Column("seen_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_worker_sign")),
+    )
+    op.create_table(
+        "saved_view",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("project_id", types.BigId, nullable=False),
+        sa.Column("user_id", types.BigId, nullable=True),
+        sa.Column("data", types.Json(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+            name=op.f("fk_saved_view_project_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user_account.id"],
+            name=op.f("fk_saved_view_user_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_view")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("saved_view", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_saved_view_project_id"), ["project_id"], unique=False
+        )
+
+    op.create_table(
+        "task_lock",
+        sa.Column("task_id", types.BigId, nullable=False),
+        sa.Column("user_id", types.BigId, nullable=False),
+        sa.Column("project_id", types.BigId, nullable=False),
+        sa.Column("expires_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"],
+            ["project.id"],
+            name=op.f("fk_task_lock_project_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["task.id"],
+            name=op.f("fk_task_lock_task_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user_account.id"],
+            name=op.f("fk_task_lock_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("task_id", "user_id", name=op.f("pk_task_lock")),
+    )
+    with op.batch_alter_table("task_lock", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_task_lock_project_id"), ["project_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_task_lock_user_id"), ["user_id"], unique=False
+        )
+
+    op.create_table(
+        "draft",
+        sa.Column("id", types.BigId, nullable=False),
+        sa.Column("task_id", types.BigId, nullable=False),
+        sa.Column("annotation_id", types.BigId, nullable=True),
+        sa.Column("user_id", types.BigId, nullable=False),
+        sa.Column("result", types.Json(), nullable=False),
+        sa.Column("lead_time", sa.Float(), nullable=True),
+        sa.Column("was_postponed", sa.Boolean(), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["annotation_id"],
+            ["annotation.id"],
+            name=op.f("fk_draft_annotation_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["task.id"],
+            name=op.f("fk_draft_task_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["user_account.id"],
+            name=op.f("fk_draft_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("draft", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_draft_annotation_id"), ["annotation_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_draft_task_id"), ["task_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_draft_user_id"), ["user_id"], unique=False)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("draft", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_draft_user_id"))
+        batch_op.drop_index(batch_op.f("ix_draft_task_id"))
+        batch_op.drop_index(batch_op.f("ix_draft_annotation_id"))
+
+    op.drop_table("draft")
+    with op.batch_alter_table("task_lock", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_task_lock_user_id"))
+        batch_op.drop_index(batch_op.f("ix_task_lock_project_id"))
+
+    op.drop_table("task_lock")
+    with op.batch_alter_table("saved_view", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_saved_view_project_id"))
+
+    op.drop_table("saved_view")
+    op.drop_table("worker_sign")
+    op.drop_table("project_point")
+    with op.batch_alter_table("backup_plan", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_backup_plan_next_run_at"))
+
+    op.drop_table("backup_plan")
+    with op.batch_alter_table("background_request", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_background_request_user_id"))
+        batch_op.drop_index(batch_op.f("ix_background_request_project_id"))
+        batch_op.drop_index(batch_op.f("ix_background_request_run_id"))
+
+    op.drop_table("background_request")
+    with op.batch_alter_table("incoming_archive", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_incoming_archive_file_id"))
+        batch_op.drop_index(batch_op.f("ix_incoming_archive_user_id"))
+
+    op.drop_table("incoming_archive")
+    with op.batch_alter_table("stored_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_stored_file_expires_at"))
+        batch_op.drop_index(batch_op.f("ix_stored_file_run_id"))
+        batch_op.drop_index(batch_op.f("ix_stored_file_user_id"))
+        batch_op.drop_index("ix_stored_file_project_id_kind")
+
+    op.drop_table("stored_file")
+    op.drop_table("audit_event")
     with op.batch_alter_table("webhook_delivery", schema=None) as batch_op:
         batch_op.drop_index("ix_webhook_delivery_webhook_id_id")
         batch_op.drop_index(
@@ -729,6 +1374,14 @@ def downgrade() -> None:
         batch_op.drop_index("ix_import_link_task_id")
 
     op.drop_table("import_link")
+    with op.batch_alter_table("slot_reference", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_slot_reference_task_id"))
+
+    op.drop_table("slot_reference")
+    with op.batch_alter_table("slot", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_slot_storage_id"))
+
+    op.drop_table("slot")
     with op.batch_alter_table("export_link", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_export_link_task_id"))
         batch_op.drop_index(batch_op.f("ix_export_link_annotation_id"))
@@ -740,6 +1393,7 @@ def downgrade() -> None:
 
     op.drop_table("annotation")
     with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.drop_index("ix_task_open")
         batch_op.drop_index("ix_task_project_id_inner_id")
 
     op.drop_table("task")
@@ -756,5 +1410,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_token_user_id"))
 
     op.drop_table("token")
+    op.drop_table("login_limit")
+    op.drop_table("identity")
+    op.drop_table("invitation")
+    op.drop_table("one_time_link")
+    op.drop_table("organization_member")
     op.drop_table("project")
     op.drop_table("user_account")
+    op.drop_table("organization")

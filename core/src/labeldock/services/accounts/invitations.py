@@ -17,12 +17,10 @@ from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.db.accounts import Invitation
 from labeldock.db.tables import Project, utc_now
 from labeldock.services import access
-from labeldock.services.access import OrganizationRole, Principal
+from labeldock.services.access import OrganizationRole, Principal, Role
 from labeldock.services.accounts.links import hash_link, make_link_token
-from labeldock.services.accounts.members import parse_role
 from labeldock.services.accounts.notes import note_organization
 from labeldock.services.accounts.organizations import load_organization
-from labeldock.services.accounts.project_members import parse_project_role
 from labeldock.services.auditing import Action
 from labeldock.services.context import AppContext
 from labeldock.services.scopes import Scope
@@ -91,7 +89,9 @@ def read_wish(values: Mapping[str, Any]) -> InvitationWish:
             raise InvalidInput("Nobody can be invited so.", problems=problems)
     uses = values.get("uses_limit", 1)
     return InvitationWish(
-        role=parse_role(values.get("role") or OrganizationRole.MEMBER.value),
+        role=access.parse_role(
+            OrganizationRole, values.get("role") or OrganizationRole.MEMBER.value
+        ),
         email=str(email).strip().lower() if email else None,
         projects=_read_projects(values.get("projects") or []),
         days=_read_number(values.get("expires_in_days"), "expires_in_days", MOST_DAYS)
@@ -232,7 +232,7 @@ def _read_projects(value: Any) -> dict[int, str]:
         number = each.get("project") if isinstance(each, dict) else None
         if not isinstance(number, int) or isinstance(number, bool):
             raise wrong
-        roles[number] = parse_project_role(each.get("role")).value
+        roles[number] = access.parse_role(Role, each.get("role")).value
     return roles
 
 

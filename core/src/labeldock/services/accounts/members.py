@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, func, select, update
 
-from labeldock.contract.errors import Conflict, InvalidInput, NotFound
+from labeldock.contract.errors import Conflict, NotFound
 from labeldock.db.accounts import Invitation, Organization, OrganizationMember
 from labeldock.db.tables import Membership, Project, User, utc_now
 from labeldock.services import access
@@ -87,7 +87,7 @@ def add_member(
         Conflict: they are in it already.
     """
     access.require_scope(principal, Scope.ADMIN)
-    chosen = parse_role(role)
+    chosen = access.parse_role(OrganizationRole, role)
     with app.database.write() as session:
         load_organization(session, principal, organization_id, _HEAD)
         require_admin(principal)
@@ -121,7 +121,7 @@ def change_member(
         Conflict: they are the last administrator.
     """
     access.require_scope(principal, Scope.ADMIN)
-    chosen = parse_role(role)
+    chosen = access.parse_role(OrganizationRole, role)
 
     def use_case(session: Session) -> MemberView:
         load_organization(session, principal, organization_id, _HEAD)
@@ -244,22 +244,6 @@ def revoke_invitations(
     if organization_id is not None:
         revoked = revoked.where(col(Invitation.organization_id) == organization_id)
     session.execute(revoked.values(revoked_at=utc_now()))
-
-
-def parse_role(role: Any) -> OrganizationRole:
-    """A role in an organisation.
-
-    Raises:
-        InvalidInput: it is none.
-    """
-    names = [each.value for each in OrganizationRole]
-    if not isinstance(role, str) or role not in names:
-        raise InvalidInput(
-            "There is no such role.",
-            field="role",
-            remedy=f"Give one of {', '.join(names)}.",
-        )
-    return OrganizationRole(role)
 
 
 def _select(organization_id: int) -> Any:  # a select of members and users

@@ -76,7 +76,7 @@ def add_project_member(
         Conflict: they have a role already.
     """
     access.require_scope(principal, Scope.ADMIN)
-    chosen = parse_project_role(role)
+    chosen = access.parse_role(Role, role)
 
     def use_case(session: Session) -> ProjectMember:
         standing = access.require(session, principal, project_id, Permission.MANAGE)
@@ -113,7 +113,7 @@ def change_project_member(
         Conflict: they are the last owner.
     """
     access.require_scope(principal, Scope.ADMIN)
-    chosen = parse_project_role(role)
+    chosen = access.parse_role(Role, role)
 
     def use_case(session: Session) -> ProjectMember:
         membership, user = _touch(session, principal, project_id, user_id, chosen)
@@ -150,22 +150,6 @@ def remove_project_member(
         )
 
     app.database.transact(use_case)
-
-
-def parse_project_role(role: Any) -> Role:
-    """A role in a project.
-
-    Raises:
-        InvalidInput: it is none.
-    """
-    names = [each.value for each in Role]
-    if not isinstance(role, str) or role not in names:
-        raise InvalidInput(
-            "There is no such role.",
-            field="role",
-            remedy=f"Give one of {', '.join(names)}.",
-        )
-    return Role(role)
 
 
 def _touch(

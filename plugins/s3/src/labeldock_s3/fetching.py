@@ -27,7 +27,7 @@ class Fetcher:
         response = self._wire.send(key, headers)
         if response is None:
             return None
-        if response.status_code in _FOUND and "content-length" in response.headers:
+        if response.status in _FOUND and "content-length" in response.headers:
             return _build_answer(response)
         self._wire.drop(response)
         return None
@@ -53,7 +53,7 @@ class Sender:
         response = self._wire.send(key, headers, body)
         if response is None:
             return None
-        if 200 <= response.status_code < 300 and "etag" in response.headers:
+        if 200 <= response.status < 300 and "etag" in response.headers:
             found = response.headers
             return {"ETag": found["etag"], "VersionId": found.get("x-amz-version-id")}
         self._wire.drop(response)
@@ -66,7 +66,7 @@ def _build_answer(response: Any) -> dict[str, Any]:
     headers = response.headers
     modified = headers.get("last-modified")
     return {
-        "Body": StreamingBody(response.raw, headers["content-length"]),
+        "Body": StreamingBody(response, headers["content-length"]),
         "ContentLength": int(headers["content-length"]),
         "ContentRange": headers.get("content-range"),
         "ETag": headers.get("etag", ""),

@@ -14,10 +14,12 @@ import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+from labeldock_s3.connections import Server, find_server
+from labeldock_s3.signatures import ALGORITHM, Request, Signer
 
 _LONGEST_PAUSE: Final = 20.0  # seconds; as boto3's standard mode of retries has it
-_ALGORITHM: Final = "AWS4-HMAC-SHA256 "
 _ELSEWISE: Final = frozenset(
     {
         "x-amz-s3session-token",
@@ -33,14 +35,16 @@ class Way(NamedTuple):
     """How objects are asked for.
 
     Attributes:
-        base: what precedes the quoted key in the URL.
+        server: where they are.
+        folder: what precedes the quoted key in the path.
         agent: the user agent.
-        region: what to sign for; None to send no signature.
+        signer: None to send no signature.
     """
 
-    base: str
+    server: Server
+    folder: str
     agent: str
-    region: str | None
+    signer: Signer | None
 
 
 class Wire:
@@ -67,7 +71,9 @@ class Wire:
         api.meta.events.register(f"before-send.s3.{operation}", self._learn)
 
     def send(self, key: str, headers: Mapping[str, str], body: bytes = b"") -> Any:
-        """The answer of the server; None while nothing is known of how to ask.
+        """The answer of the server, of urllib3; None while it is not known how to ask.
+
+        The body of an answer to GET is not read yet.
 
         Raises:
             BotoCoreError: no answer came.
@@ -76,14 +82,31 @@ class Wire:
         self._asked.key = key
         return None if way is None else self._try(way, key, headers, body)
 
-    def drop(self, response: Any) -> None:
+    def drop(self, answer: Any) -> None:
         """Leave an answer unread, its connection with it, and learn from boto3 anew."""
         self._way = None
-        response.raw.close()
+        answer.close()
 
     def _learn(self, request: Any, **_: Any) -> None:
         """Remember what boto3 is about to send; it goes on with that."""
-        self._way = _read_way(request, getattr(self._asked, "key", ""))
+        self._way = self._read_way(request, getattr(self._asked, "key", ""))
+
+    def _read_way(self, request: Any, key: str) -> Way | None:
+        """What boto3's request for a key tells; None if its like can't be made here."""
+        found = request.headers.items()
+        headers = {name.lower(): _as_text(value) for name, value in found}
+        base = request.url.removesuffix(_quote_key(key))
+        if not key or not base.endswith("/") or base == request.url:
+            return None
+        authorization = headers.get("authorization")
+        if _ELSEWISE & headers.keys() or "?" in base:
+            return None
+        if authorization is not None and not authorization.startswith(ALGORITHM):
+            return None
+        server = find_server(self._session, base)
+        signer = Signer(_read_region(authorization)) if authorization else None
+        agent = headers.get("user-agent", "")
+        return server and Way(server, urlsplit(base).path, agent, signer)
 
     def _try(self, way: Way, key: str, headers: Mapping[str, str], body: bytes) -> Any:
         from botocore.exceptions import (  # noqa: PLC0415  the SDK, on first use
@@ -96,47 +119,28 @@ class Wire:
                 pause = min(_LONGEST_PAUSE, random.random() * 2**attempt)  # noqa: S311
                 time.sleep(pause)
             try:
-                return self._session.send(self._build_request(way, key, headers, body))
+                return way.server.ask(self._build(way, key, headers, body))
             except (NotConnected, HTTPClientError):
                 if attempt + 1 == self._attempts:
                     raise
         raise AssertionError("there is at least one attempt")
 
-    def _build_request(
+    def _build(
         self, way: Way, key: str, headers: Mapping[str, str], body: bytes
-    ) -> Any:
-        from botocore.auth import S3SigV4Auth  # noqa: PLC0415  the SDK, on first use
-        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-
-        request: Any = AWSRequest(
-            method=self._method,
-            url=way.base + _quote_key(key),
-            headers={"User-Agent": way.agent, **headers},
-            data=body,
-            stream_output=self._method == "GET",
-        )
-        if way.region is not None:
+    ) -> Request:
+        path = way.folder + _quote_key(key)
+        request = Request(self._method, way.server.host, path, headers, body)
+        added = {"user-agent": way.agent}
+        if way.signer is not None:
             frozen = self._credentials.get_frozen_credentials()
-            S3SigV4Auth(frozen, "s3", way.region).add_auth(request)
-        return request.prepare()
+            added |= way.signer.sign(frozen, request)
+        return request._replace(headers={**headers, **added})
 
 
-def _read_way(request: Any, key: str) -> Way | None:
-    """What a request of boto3 for a key tells; None if its like cannot be made here."""
-    headers = {name.lower(): _as_text(value) for name, value in request.headers.items()}
-    base = request.url.removesuffix(_quote_key(key))
-    if not key or not base.endswith("/") or base == request.url:
-        return None
-    if _ELSEWISE & headers.keys():
-        return None
-    authorization = headers.get("authorization")
-    if authorization is None:
-        return Way(base, headers.get("user-agent", ""), None)
-    if not authorization.startswith(_ALGORITHM):
-        return None
+def _read_region(authorization: str) -> str:
     # AWS4-HMAC-SHA256 Credential=KEY/20261121/REGION/s3/aws4_request, ...
-    scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
-    return Way(base, headers.get("user-agent", ""), scope[-3])
+    scope = authorization.partition("Credential=")[2].partition(",")[0]
+    return scope.split("/")[-3]
 
 
 def _quote_key(key: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.chaos.tally import pytest_terminal_summary
@@ -39,6 +40,15 @@ for _name in list(os.environ):
     if _name.startswith(FOREIGN) and not _name.startswith("LABELDOCK_TEST_"):
         del os.environ[_name]
 
+# Tracebacks as Labeldock prints them: without the values of all variables, which may
+# be secrets, and take seconds to print.
+PLAIN_LOGS = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.format_exc_info,
+    structlog.processors.KeyValueRenderer(),
+)
+
 settings.register_profile(
     "labeldock",
     deadline=None,
@@ -50,6 +60,7 @@ settings.load_profile("labeldock")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Watch for secrets that come out, in the whole session."""
+    structlog.configure(processors=list(PLAIN_LOGS))
     config.pluginmanager.register(SecrecyPlugin(config), "secrecy")
 
 

@@ -14,16 +14,20 @@ import uvicorn
 from playwright.sync_api import expect
 
 from labeldock.contract import Purpose
-from labeldock.db.tables import Run, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Run
 from labeldock.db.types import database_now
 from labeldock.services import runs, storages
 from labeldock.services.backups import plans
 from labeldock.web.app import create_app
 from tests.console.test_pages_forms import read_hidden
-from tests.console.test_pages_wizard import SECRET, memory, path, send
+from tests.console.test_pages_wizard import memory, path, send
 from tests.system.media_serving import wait_until
 
 __all__ = ["memory", "path", "send"]
+
+# Not stored yet, so the login page may give them back to whoever typed them.
+TYPED = ("typed-1-time", "typed-2-times")
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def test_a_connection_that_was_typed_survives_the_end_of_the_session(
 ):
     put_object("a.jpg")
     browser.cookies.clear()
-    sent = come_back(send("connect", title="<Typed>", prefix=""))
+    sent = come_back(send("connect", token=TYPED[0], title="<Typed>", prefix=""))
     found = storages.list_storages(app, owner.principal, project.id, Purpose.IMPORT)
 
     assert sent.status_code == 303, sent.text
@@ -60,13 +64,14 @@ def test_a_check_of_the_wizard_goes_on_with_everything_that_was_typed(
 ):
     put_object("a.jpg")
     browser.cookies.clear()
-    shown = come_back(send("check", title="Half typed", description="A\r\nB"))
+    typed = {"title": "Half typed", "description": "A\r\nB"}
+    shown = come_back(send("check", token=TYPED[1], **typed))
 
     assert shown.status_code == 200
     assert 'value="Half typed"' in shown.text
     assert "A\nB" in shown.text.replace("\r", "")
     assert "passed" in shown.text
-    assert SECRET not in shown.text
+    assert TYPED[1] not in shown.text
 
 
 def test_a_plan_that_was_typed_survives_the_end_of_the_session(

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-import structlog
 
 from labeldock.contract import ALWAYS, BytesContent, Purpose, WriteRequest
 from labeldock.db import schema
@@ -40,21 +39,6 @@ class People:
     admin: Principal
     owner: Principal
     stranger: Principal
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _plain_logs():
-    """Tracebacks without the values of all variables, which take seconds to print."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(),
-        ]
-    )
-    yield
-    structlog.reset_defaults()
 
 
 # Databases

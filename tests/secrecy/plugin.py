@@ -215,8 +215,21 @@ class SecrecyPlugin:
         terminalreporter.write_line(f"looked through: {told}")
         for leak in self._leaks:
             terminalreporter.write_line(f"LEAK  {leak.describe()}", red=True)
+            terminalreporter.stats.setdefault("error", []).append(_report(leak))
         if not self._leaks:
             terminalreporter.write_line("none of them came out")
+
+
+def _report(leak: Leak) -> pytest.TestReport:
+    """An error of the test, for the summary and the closing line."""
+    return pytest.TestReport(
+        nodeid=leak.test,
+        location=(leak.test.partition("::")[0], None, leak.test),
+        keywords={},
+        outcome="failed",
+        longrepr=f"leaked: {leak.describe()}",
+        when="teardown",
+    )
 
 
 def _is_bytes(stream: Any) -> bool:

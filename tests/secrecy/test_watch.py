@@ -57,6 +57,15 @@ def test_what_is_not_one_is_not_found(watch):
     assert watch.leaks == []
 
 
+def test_plain_words_are_not_taken_for_a_secret_but_counted(watch):
+    for words in ("a password", "of the bucket", "new-password", "short"):
+        watch.learn(words, "password")
+    watch.look("an answer", b"A user without a password, of the bucket, is short.")
+
+    assert watch.leaks == []
+    assert watch.counts["secrets of plain words, not looked for"] == 4
+
+
 def answer(watch, *pieces, headers=()):
     taken = Answer(watch, "GET /x")
     taken.start({"headers": headers})
@@ -105,7 +114,7 @@ def test_a_token_may_be_in_an_answer_and_not_in_a_log(watch):
 def test_the_session_watches_itself_from_vault_to_answer(request):
     """A secret that the vault was given, and an application that gives it away."""
     plugin = request.config.pluginmanager.get_plugin("secrecy")
-    sealed = "given to the vault by this test"
+    sealed = "given to the vault by 1 test"
     Vault(["a key of this test"]).seal(sealed, owner="storage:1:password")
     leaky = Starlette(routes=[Route("/x", lambda _: PlainTextResponse(f"{sealed}!"))])
     before = len(plugin.watch.leaks)

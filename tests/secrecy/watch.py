@@ -25,7 +25,7 @@ CHUNK = 1 << 20
 ENTRIES = 2000
 BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError)  # one is encrypted
 MOST = 4 << 20  # bytes of one answer that are searched; the rest is media
-ORDINARY = frozenset({"password", "wrong-password", "test-password"})
+WORDS = re2.compile(r"[a-z]{0,15}(?:[ -][a-z]{0,15})*")  # pages have words like these
 _AROUND = 60
 
 
@@ -68,7 +68,8 @@ class Watch:
         self._add(self._logged, secret, name)
 
     def _add(self, known: dict[bytes, str], secret: str, name: str) -> None:
-        if len(secret) < SHORTEST or secret.lower() in ORDINARY:
+        if len(secret) < SHORTEST or WORDS.fullmatch(secret):
+            self.counts["secrets of plain words, not looked for"] += 1
             return
         if secret.encode() in known:
             return

@@ -13,8 +13,8 @@ def test_the_life_of_a_storage_is_written_down_without_its_secrets(
     app, people, build_workplace
 ):
     place = build_workplace(app)
-    made = place.add_export(password="never-to-be-seen")
-    change = {"title": "Renamed", "password": "nor-is-this-one"}
+    made = place.add_export(password="never-2-be-seen")
+    change = {"title": "Renamed", "password": "nor-is-this-1"}
     storages.update_storage(app, place.owner, made.id, Purpose.EXPORT, change)
     storages.remove_storage(app, place.owner, made.id, Purpose.EXPORT)
 

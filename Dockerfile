@@ -6,7 +6,7 @@ ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim AS build
 ARG PROVIDERS="local s3 gcs azure"
-ARG EXTRAS="app,parquet"
+ARG EXTRAS="app,parquet,traces"
 SHELL ["/bin/sh", "-eu", "-c"]
 WORKDIR /src
 RUN python -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir "uv>=0.9,<1"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import statistics
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,11 @@ from labeldock.services import personal_tokens, projects
 from labeldock.services.access import Principal
 from labeldock.services.importing.formats.kinds import Kind
 from labeldock.services.importing.posting import Posted, import_posted
+from labeldock.settings import Settings
 from labeldock.web.callers import CallerCache
+from labeldock.web.redis_rates import RedisStore, SharedBuckets
+from tests.servers.process import ServerMissing
+from tests.servers.redis import run_redis
 
 TASKS = 100
 MOST_OF_THEIRS, MOST_OWN = 0.05, 20.0
@@ -53,6 +58,10 @@ def run(report: Report, *, is_quick: bool) -> None:
                 compare_lists(scene)
                 measure_requests(scene)
             measure_checks(report, site)
+            try:
+                measure_counting(report, home)
+            except ServerMissing as missing:
+                report.console.print(f"  without Redis: {missing}", style="yellow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +196,27 @@ def measure_checks(report: Report, site: Site) -> None:
     bare = measure_work(lambda: [load() for _ in range(some)]) / some
     title = "a token checked from memory, beside from the database"
     report.add(Figure(title, 1e6 * ours, "µs", 1e6 * bare))
+
+
+# How many
+
+
+def measure_counting(report: Report, home: Path) -> None:
+    """Counting a request for all processes, beside asking Redis about each."""
+    rate, burst = 2.0 * LEAST_RATE, float(10 * CHECKS)
+    with run_redis() as url:
+        settings = Settings(home=home, broker_url=url)
+        with closing(RedisStore(settings)) as store:
+            buckets = SharedBuckets(store, "caller", rate, burst)
+
+            async def count() -> None:
+                for _ in range(CHECKS):
+                    assert await buckets.take("token 1") == 0.0
+
+            ours = measure_work(lambda: asyncio.run(count())) / CHECKS
+            some = CHECKS // 100
+            bare = measure_work(
+                lambda: [store.take("x", rate, burst, 1, 0) for _ in range(some)]
+            )
+    title = "a request counted for all processes, beside asking Redis each time"
+    report.add(Figure(title, 1e6 * ours, "µs", 1e6 * bare / some))

@@ -20,6 +20,7 @@ from bench.timing import measure
 from bench.trees import temporary_folder
 from labeldock.contract.values import Purpose
 from labeldock.db.bulk import encode_rows, insert_rows
+from labeldock.db.columns import utc_now
 from labeldock.db.tables import (
     NO_ROW,
     ImportLink,
@@ -29,14 +30,17 @@ from labeldock.db.tables import (
     RunError,
     Storage,
     Task,
-    utc_now,
 )
 from labeldock.services import access
+from labeldock.services.tokens import TokenWish, create_key
+from labeldock.web import console
 from labeldock.web.app import create_app
 
 ROUNDS = 5
 ADMIN = "admin@example.org"
 MOST_SECONDS = 0.05
+MOST_SCRIPT, MOST_STYLE = 40.0, 30.0  # kilobytes
+STATIC = Path(console.__file__).with_name("static")
 PAGES = {
     "projects": "/",
     "overview": "/projects/{p}/",
@@ -67,6 +71,7 @@ PAGES = {
 
 def run(report: Report, *, is_quick: bool) -> None:
     """Fill each database, and ask for each page some times."""
+    _weigh(report)
     many = 100_000 if is_quick else 1_000_000
     with temporary_folder() as folder:
         with opened_installation(folder / "sqlite", roots=folder) as here:
@@ -75,6 +80,17 @@ def run(report: Report, *, is_quick: bool) -> None:
             if server is not None:
                 with _opened_postgres(folder, server) as here:
                     _measure(report, here, "PostgreSQL", many)
+
+
+def _weigh(report: Report) -> None:
+    """What a browser loads beside the pages, before it is compressed."""
+    for name, pattern, most in (
+        ("scripts", "*.js", MOST_SCRIPT),
+        ("style", "*.css", MOST_STYLE),
+    ):
+        size = sum(file.stat().st_size for file in STATIC.glob(pattern)) / 1000
+        target = at_most(size, most, "kB")
+        report.add(Figure(f"{name}, all together", size, "kB", target=target))
 
 
 @contextmanager
@@ -90,7 +106,7 @@ def _opened_postgres(folder: Path, server: PostgresServer) -> Iterator[Installat
 def _measure(report: Report, here: Installation, database: str, many: int) -> None:
     _fill(here, many)
     admin = access.create_user(here.app, ADMIN, PASSWORD, is_admin=True)
-    token = access.create_token(here.app, admin.email)
+    token = create_key(here.app, admin, TokenWish())[1]
     headers = {"Authorization": f"Token {token}", "Accept": "text/html"}
     with TestClient(create_app(here.app), headers=headers) as client:
         for name, path in PAGES.items():

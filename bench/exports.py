@@ -24,7 +24,8 @@ from bench.timing import alternate, measure, measure_work
 from bench.trees import temporary_folder
 from labeldock.contract.values import Purpose
 from labeldock.db.bulk import encode_rows, insert_rows
-from labeldock.db.tables import Annotation, Task, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Annotation, Task
 from labeldock.services import storages
 from labeldock.services.access import Principal
 from labeldock.services.annotations import create_annotation
@@ -66,6 +67,9 @@ def run(report: Report, *, is_quick: bool) -> None:
                     _compare_saving(report, "PostgreSQL", folder / "pg", url, times)
         _compare_outage(report, folder / "outage", 3 if is_quick else ROUNDS)
         _compare_memory(report, folder, 100_000 if is_quick else 1_000_000)
+        from bench import peer_exports  # which fills its project as is done here
+
+        peer_exports.run(report, folder, 100 if is_quick else 500)
 
 
 # Delivery

@@ -7,6 +7,7 @@ import statistics
 import time
 from dataclasses import dataclass, replace
 
+from bench import peer_media
 from bench.bare_web import ADDRESS, BLOCK, read_in_parallel
 from bench.load import Plan, drive, kept_open
 from bench.object_server import served_objects
@@ -51,6 +52,8 @@ def run(report: Report, *, is_quick: bool) -> None:
                 compare_streams(scene, service)
                 compare_pictures(scene, service)
                 compare_lists(scene, service)
+                plan = scene.plan(service, scene.redirected)
+                peer_media.run(report, plan, objects)
             with served(home, **RAISED) as service:
                 compare_beside_slow_streams(scene, service)
 

@@ -1,11 +1,8 @@
-"""What was measured: a table for people, JSON for scripts, and whether it will do."""
+"""What a bench measured: a table for people, and whether it will do."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -13,10 +10,15 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure should come to, in words, and whether it did."""
+    """What a figure should come to, in words, and whether it did.
+
+    `used` is the share of the limit that was used up: of two figures with the same
+    target, the one with the larger share is the worse one.
+    """
 
     text: str
     is_met: bool
+    used: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +39,20 @@ class Figure:
 
 def at_least(value: float, least: float, text: str) -> Target:
     """A target for what should be high."""
-    return Target(f"{text} ≥ {render_number(least)}", value >= least)
+    used = least / value if value else None
+    return Target(f"{text} ≥ {render_number(least)}", value >= least, used)
 
 
 def at_most(value: float, most: float, text: str) -> Target:
     """A target for what should be low."""
-    return Target(f"{text} ≤ {render_number(most)}", value <= most)
+    return Target(f"{text} ≤ {render_number(most)}", value <= most, value / most)
 
 
-def _build_console() -> Console:
+def build_console() -> Console:
+    """Where benches print; a log has room for whole lines."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 140  # a log has room for whole lines
+        console.width = 180
     return console
 
 
@@ -56,7 +60,7 @@ def _build_console() -> Console:
 class Report:
     """The figures of one run, shown as they come in."""
 
-    console: Console = field(default_factory=_build_console)
+    console: Console = field(default_factory=build_console)
     figures: list[tuple[str, Figure]] = field(default_factory=list)
     bench: str = ""
 
@@ -71,11 +75,6 @@ class Report:
             f"  {figure.name}: {render_number(figure.ours)}", style="dim"
         )
 
-    @property
-    def is_met(self) -> bool:
-        """Whether every target was met."""
-        return all(f.target.is_met for _, f in self.figures if f.target is not None)
-
     def show(self, bench: str) -> None:
         """Print the table of one bench."""
         table = Table("figure", title=f"bench {bench}", title_justify="left")
@@ -87,11 +86,6 @@ class Report:
             if owner == bench:
                 table.add_row(*_render_row(figure))
         self.console.print(table)
-
-    def save(self, path: Path) -> None:
-        """Write all figures as JSON."""
-        rows = [_describe(bench, figure) for bench, figure in self.figures]
-        path.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
 
 
 def _render_row(figure: Figure) -> list[str]:
@@ -120,17 +114,3 @@ def render_number(value: float | None) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
-
-
-def _describe(bench: str, figure: Figure) -> dict[str, Any]:
-    target = figure.target
-    return {
-        "bench": bench,
-        "figure": figure.name,
-        "ours": figure.ours,
-        "bare": figure.bare,
-        "ratio": figure.ratio,
-        "unit": figure.unit,
-        "target": target.text if target else None,
-        "met": target.is_met if target else None,
-    }

@@ -26,6 +26,7 @@ from labeldock.contract.values import Purpose
 from labeldock.services import access, projects, storages, tasks
 from labeldock.services.resolving.fileuri import encode_fileuri
 from labeldock.services.storage_fields import StorageDraft
+from labeldock.services.tokens import TokenWish, create_key
 from labeldock.web.sessions import COOKIE, build_session
 
 BUCKET = "media"
@@ -102,7 +103,7 @@ def built_site(home: Path, folder: Path) -> Iterator[Site]:
     """An installation with somebody who has a token and a session."""
     with opened_installation(home, roots=folder) as installation:
         app, owner = installation.app, installation.owner
-        token = access.create_token(app, owner.email)
+        token = create_key(app, owner, TokenWish())[1]
         login = access.open_session(app, EMAIL, PASSWORD)
         session = build_session(app.vault, owner.user_id, login.stamp)
         yield Site(installation, token, session)

@@ -1,4 +1,4 @@
-"""How long it takes to start: imports of the package, and the command's help."""
+"""How long it takes to start, and what is held then: commands, web process, worker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench import processes
 from bench.report import Figure, Report, at_most
 from bench.timing import measure, median_of
 
@@ -15,8 +16,14 @@ MOST_HELP = 400.0
 
 
 def run(report: Report, *, is_quick: bool) -> None:
-    """Medians of some processes each, in milliseconds."""
+    """Medians of some processes each."""
     rounds = 3 if is_quick else ROUNDS
+    measure_commands(report, rounds)
+    processes.run(report, rounds)
+
+
+def measure_commands(report: Report, rounds: int) -> None:
+    """Imports of the package, and the command's help, in milliseconds."""
     bare = _time([sys.executable, "-c", "pass"], rounds)
     for module in ("labeldock", "labeldock.contract"):
         ours = _time([sys.executable, "-c", f"import {module}"], rounds)

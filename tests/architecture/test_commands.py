@@ -17,12 +17,15 @@ COMMANDS = [
     "check",
     "fix",
     "bench",
+    "stress",
     "shape",
     "chaos",
     "conform",
     "new-provider",
     "peer",
     "pins",
+    "release",
+    "docs",
     "setup",
 ]
 

@@ -43,6 +43,7 @@ HEAVY = {
     "dramatiq",
     "google.cloud",
     "jinja2",
+    "opentelemetry",
     "psycopg",
     "pyarrow",
     "redis",
@@ -51,6 +52,30 @@ HEAVY = {
     "starlette",
     "uvicorn",
 }
+
+# What a service needs now and then, or never: `./dev bench startup` weighs the rest.
+SPARED = {
+    "PIL",
+    "alembic",
+    "authlib",
+    "azure.core",
+    "boto3",
+    "google.cloud",
+    "joserfc",
+    "opentelemetry",
+    "psycopg",
+    "pyarrow",
+    "re2",
+    "redis",
+    "requests",
+    "rich",
+}
+
+SERVICE = """
+import labeldock.cli.serving
+import labeldock.jobs.bell, labeldock.jobs.broker, labeldock.jobs.worker
+import labeldock.services.context, labeldock.web.app
+"""
 
 # The modules go to a file of their own: the command may print what it likes.
 PROBE = """
@@ -130,6 +155,13 @@ def test_help_loads_no_web_queue_database_or_cloud_package(load):
 
     assert not HEAVY & loaded
     assert "labeldock.cli" in loaded
+
+
+def test_an_embedded_service_holds_nothing_that_it_may_never_use(load):
+    loaded = load(SERVICE)
+
+    assert not SPARED & loaded
+    assert {"labeldock.web.app", "starlette", "dramatiq"} <= loaded
 
 
 @pytest.mark.parametrize("module", ["sqlalchemy", "starlette", "dramatiq"])

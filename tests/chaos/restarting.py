@@ -1,15 +1,17 @@
-"""A PostgreSQL and a Redis of the storm's own, which it may restart at their port."""
+"""Servers of a story's own, which it may kill and start again at their port."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.servers import postgres, redis
+from tests.servers import moto, postgres, redis
+from tests.servers.families import kill_family
 from tests.servers.process import (
     ATTEMPTS,
     ServerFailed,
@@ -70,6 +72,19 @@ class RestartableServer:
         self._life.close()
         self.start()
 
+    def kill(self) -> None:
+        """Kill -9 all its processes, and wait until they are gone."""
+        assert self._process is not None
+        kill_family(self._process.pid)
+        self._process.wait()
+        self._life.close()
+
+    @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        assert self._process is not None
+        return self._process.pid
+
     def close(self) -> None:
         """End it."""
         self._life.close()
@@ -107,6 +122,26 @@ def restartable_redis() -> Iterator[RestartableServer]:
             redis.build_command(program, folder, port),
             folder,
             lambda process: redis.ask(process, port),
+        )
+        with contextlib.closing(server):
+            server.start()
+            yield server
+
+
+@contextlib.contextmanager
+def restartable_moto() -> Iterator[RestartableServer]:
+    """An S3 server whose objects lie on the disk."""
+    with temporary_folder("moto") as folder:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        script = Path(moto.__file__).with_name("lasting_moto.py")
+        # -P: beside the script is another module of the name "moto".
+        program = [sys.executable, "-P", str(script), "journal"]
+        server = RestartableServer(
+            url,
+            [*program, "-H", "127.0.0.1", "-p", str(port)],
+            folder,
+            lambda process: moto.ask(process, url),
         )
         with contextlib.closing(server):
             server.start()

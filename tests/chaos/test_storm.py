@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import psycopg
 
 from labeldock.contract.values import Purpose
-from labeldock.services import access
 from labeldock.services.tasks import create_task
+from labeldock.services.tokens import TokenWish, create_key
 from labeldock.services.webhooks import registry
 from tests.chaos.buckets import ChaosBucket
 from tests.chaos.callers import Address, Caller
@@ -146,7 +146,7 @@ def prepare_work(work, wire):
 
 
 def build_caller(scene, port, rng):
-    token = access.create_token(scene.app, scene.owner.email)
+    token = create_key(scene.app, scene.owner, TokenWish())[1]
     address = Address(f"http://127.0.0.1:{port}", token, scene.project_id)
     tasks = [
         create_task(scene.app, scene.owner, scene.project_id, {"n": n}).id

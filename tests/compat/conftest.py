@@ -31,7 +31,10 @@ def bucket():
     with ExitStack() as stack:
         url = start_server(stack, run_moto())
         for path, data in (("birds", b""), ("birds/photos/a.jpg", b"bytes")):
-            request = urllib.request.Request(f"{url}/{path}", data=data, method="PUT")
+            kind = {"Content-Type": "application/octet-stream"}  # a form is read as one
+            request = urllib.request.Request(
+                f"{url}/{path}", data=data, method="PUT", headers=kind
+            )
             urllib.request.urlopen(request, timeout=10).close()
         yield url
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from labeldock.services import access
 from labeldock.services.context import opened_context
 from labeldock.services.personal_tokens import create_personal_token
-from labeldock.services.tokens import TokenWish
+from labeldock.services.tokens import TokenWish, create_key
 from labeldock.settings import Settings
 from tests.servers.process import (
     free_port,
@@ -43,7 +43,7 @@ def run_service():
         files.mkdir()
         with opened_context(Settings(home=home)) as app:
             user = access.create_user(app, EMAIL, "a password")
-            token = access.create_token(app, EMAIL)
+            token = create_key(app, user, TokenWish())[1]
             personal = create_personal_token(app, user, TokenWish()).token
         port = free_port()
         url = f"http://127.0.0.1:{port}"

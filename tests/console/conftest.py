@@ -13,6 +13,7 @@ import pytest
 from labeldock.db.tables import User
 from labeldock.services import access
 from labeldock.services.accounts.project_members import add_project_member
+from labeldock.services.tokens import TokenWish, create_key
 from labeldock.web.sessions import COOKIE, build_session
 from tests.console.site import PASSWORD, build_site, tell_story
 from tests.servers.browser import run_browser
@@ -75,7 +76,7 @@ def viewer(app, owner, project):
     """Somebody who may look at the project, and change nothing."""
     principal = access.create_user(app, "viewer@example.org", PASSWORD)
     add_project_member(app, owner.principal, project.id, principal.user_id, "viewer")
-    token = access.create_token(app, principal.email)
+    token = create_key(app, principal, TokenWish())[1]
     return {"Authorization": f"Token {token}", "Accept": "text/html"}
 
 

@@ -152,3 +152,13 @@ def test_a_note_cannot_be_made_up(browser, project):
     assert 'class="note' not in browser.get("/").text
     browser.cookies.set("labeldock_note", "unknown-note.5")
     assert 'class="note' not in browser.get("/").text
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "1" * 5000, str(2**63)])
+def test_a_member_has_a_number_that_somebody_can_have(browser, project, number):
+    sent = {"user": number, "role": "viewer"}
+
+    answer = browser.post("/projects/1/members/", data=sent)
+
+    assert answer.status_code == 400
+    assert "A valid integer is required." in answer.text

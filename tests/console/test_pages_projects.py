@@ -8,11 +8,14 @@ import shlex
 
 import pytest
 import typer
+from sqlmodel import select
 from starlette.testclient import TestClient
 
 from labeldock.cli.application import build_application
 from labeldock.contract import Purpose
+from labeldock.db.accounts import OrganizationMember
 from labeldock.services import progress_history, projects, runs, storages, tasks
+from labeldock.services.access import OrganizationRole
 from labeldock.services.annotations import create_annotation
 from labeldock.testing.plugins import build_catalog
 from labeldock.web.app import create_app
@@ -29,6 +32,21 @@ def imported(put_object, connect, sync):
     storage = connect(title="Coast")
     sync(storage)
     return storage
+
+
+def test_a_guest_is_offered_no_project_to_make(app, client, owner, viewer):
+    with app.database.write() as session:
+        members = session.exec(select(OrganizationMember)).all()
+        for member in members:
+            if member.user_id != owner.principal.user_id:
+                member.role = OrganizationRole.GUEST
+    shown = client.get("/", headers=viewer)
+    refused = client.get("/projects/new/", headers=viewer)
+
+    assert shown.status_code == 200
+    assert "/projects/new/" not in shown.text
+    assert refused.status_code == 403
+    assert "Ask an administrator of your organisation" in refused.text
 
 
 def test_without_projects_the_page_says_what_to_do(browser):

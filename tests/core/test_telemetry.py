@@ -86,6 +86,27 @@ def test_a_secret_within_a_value_is_hidden_too(log):
         ("redis://:geheim@db/0", "redis://:<hidden>@db/0"),
         ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
         ("local:///a:b@c", "local:///a:b@c"),
+        (
+            "{'Authorization': b'AWS4-HMAC-SHA256 Credential=a/b, Signature=c'}",
+            "{'Authorization': b'<hidden>'}",
+        ),
+        ("Authorization: Bearer geheim\nHost: b", "Authorization: <hidden>\nHost: b"),
+        (
+            "x-amz-security-token:geheim\nhost:b",
+            "x-amz-security-token:<hidden>\nhost:b",
+        ),
+        ("Signature:\nc0ffee", "Signature:\n<hidden>"),
+        (
+            "{'aws_secret_access_key': 'geheim', 'bucket': 'b'}",
+            "{'aws_secret_access_key': '<hidden>', 'bucket': 'b'}",
+        ),
+        ('{"client_secret": "geheim"}', '{"client_secret": "<hidden>"}'),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\\nMII\\n-----END RSA PRIVATE KEY-----",
+            "-----BEGIN RSA PRIVATE KEY-----<hidden>-----END RSA PRIVATE KEY-----",
+        ),
+        ("Password: at least 8 characters", "Password: at least 8 characters"),
+        ("the signature is wrong", "the signature is wrong"),
     ],
 )
 def test_only_what_is_secret_in_a_text_is_hidden(text, hidden):

@@ -50,7 +50,7 @@ def run_moto(certificate: Certificate | None = None) -> Iterator[str]:
             command += ["-c", str(certificate.path), "-k", str(certificate.key_path)]
             url = f"https://127.0.0.1:{port}"
         server = stack.enter_context(run_server(command, folder))
-        wait_until_ready(server, folder, lambda: _ask(server, url))
+        wait_until_ready(server, folder, lambda: ask(server, url))
         yield url
 
 
@@ -60,7 +60,8 @@ def reset(url: str) -> None:
     urllib.request.urlopen(request, timeout=10).close()
 
 
-def _ask(server: subprocess.Popen[bytes], url: str) -> bool | None:
+def ask(server: subprocess.Popen[bytes], url: str) -> bool | None:
+    """Whether a server answers there."""
     del server
     try:
         urllib.request.urlopen(f"{url}/moto-api/", timeout=2).close()

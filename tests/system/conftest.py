@@ -11,16 +11,19 @@ import shutil
 from dataclasses import dataclass
 
 import pytest
+from sqlmodel import delete
 from starlette.testclient import TestClient
 
 from labeldock.contract import ALWAYS, BytesContent, Purpose, WriteRequest
 from labeldock.db import schema
+from labeldock.db.audit import AuditEvent
 from labeldock.db.engine import Database
 from labeldock.db.secrets import load_vault
 from labeldock.services import access, projects, storages, tasks
 from labeldock.services.access import Principal
 from labeldock.services.context import AppContext
 from labeldock.services.storage_fields import StorageDraft
+from labeldock.services.tokens import TokenWish, create_key
 from labeldock.services.working import run_until_done
 from labeldock.settings import Settings
 from labeldock.testing.memory import MemoryProvider
@@ -65,7 +68,9 @@ def installation(tmp_path_factory):
     for name in ("admin", "owner", "stranger"):
         email, password = f"{name}@example.org", f"{name}-password"
         user = access.create_user(app, email, password, is_admin=name == "admin")
-        accounts[name] = Account(user, password, access.create_token(app, email))
+        accounts[name] = Account(user, password, create_key(app, user, TokenWish())[1])
+    with app.database.write() as session:
+        session.execute(delete(AuditEvent))  # what tests do is to stand in it alone
     app.close()
     return home, accounts
 

@@ -17,6 +17,7 @@ from labeldock.db import schema
 from labeldock.services import access, projects, storages, tasks
 from labeldock.services.annotations import create_annotation
 from labeldock.services.storage_fields import StorageDraft
+from labeldock.services.tokens import TokenWish, create_key
 from labeldock.web.app import create_app
 from tests.system.conftest import BUCKET, build_app
 
@@ -62,7 +63,7 @@ def filled(database_url, tmp_path, catalog, put_object):
         values = {"bucket": BUCKET, "use_blob_urls": True}
         draft = StorageDraft(project.id, purpose, "memory", values)
         storages.add_storage(app, user, draft)
-    yield app, access.create_token(app, user.email)
+    yield app, create_key(app, user, TokenWish())[1]
     app.close()
 
 

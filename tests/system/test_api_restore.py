@@ -270,3 +270,23 @@ def test_a_full_disk_leaves_nothing_behind(
     run = runs.get_run(app, backups.principal, done.run_id)
     assert run.problem["code"] == "no_space"
     assert count_projects(app) == before
+
+
+@pytest.mark.parametrize("name", ["projects", "tasks"])
+def test_a_restore_that_a_team_has_no_room_for_leaves_nothing(
+    app, client, auth, owner, admin, archive, backups, name
+):
+    from labeldock.services.quotas import managing
+    from labeldock.services.restoring.asking import restore_upload
+
+    before = list_projects(client, auth)
+    used = {v.name: v.used for v in managing.list_limits(app, None, 1)}[name]
+    managing.change_limits(app, admin.principal, 1, {name: used})
+
+    view = restore_upload(app, owner.principal, backups.send(archive))
+    run = run_until_done(app, view.run_id, owner="test")
+
+    assert (run.state, run.problem["code"]) == ("failed", "quota_exceeded")
+    assert run.problem["field"] == name
+    sweep_restores(app)
+    assert list_projects(client, auth) == before

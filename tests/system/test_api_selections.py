@@ -151,13 +151,36 @@ def test_a_deletion_has_to_say_of_what(delete, ask, numbers, body):
     assert read_ids(ask()) == numbers
 
 
-def test_a_deletion_by_filter_or_another_action_is_refused(delete, ask, numbers):
+def test_tasks_are_deleted_by_filter(delete, ask, numbers):
     filters = build_filters(is_completed(empty=True))
+
+    answer = delete({"selectedItems": {"all": True}, **filters})
+
+    assert answer.json()["processed_items"] == 3
+    assert read_ids(ask()) == pick(numbers, 1)
+
+
+def test_what_is_not_understood_deletes_nothing(delete, ask, numbers):
+    filters = build_filters(compare("data.text", "equal", 1))
     everything = {"selectedItems": {"all": True}}
 
     assert delete({**everything, **filters}).status_code == 400
-    assert delete(everything, action="retrieve").status_code == 400
+    for action in ("retrieve_tasks_predictions", "remove_duplicates", "", None):
+        assert delete(everything, action=action).status_code == 400
     assert read_ids(ask()) == numbers
+
+
+WRONG = ({"annotator": "x"}, {"model_version": {}}, {"model_version": [1]})
+
+
+@pytest.mark.parametrize("values", WRONG)
+def test_what_an_action_asks_for_is_checked(delete, numbers, values):
+    body = {"selectedItems": {"all": True}, **values}
+
+    answer = delete(body, action="predictions_to_annotations")
+
+    assert answer.status_code == 400
+    assert answer.json()["validation_errors"].keys() == values.keys()
 
 
 def test_tasks_of_other_projects_are_not_deleted(app, owner, delete, numbers, stranger):
@@ -170,12 +193,24 @@ def test_tasks_of_other_projects_are_not_deleted(app, owner, delete, numbers, st
     assert tasks.get_task(app, owner.principal, task.id)
 
 
-def test_there_are_no_views_and_one_action(client, auth, project):
+def test_there_are_no_views_at_first(client, auth, project):
     query = {"project": project.id}
 
     assert client.get("/api/dm/views/", params=query, headers=auth).json() == []
-    (action,) = client.get("/api/dm/actions", params=query, headers=auth).json()
-    assert action["id"] == "delete_tasks"
+
+
+def test_actions_and_their_forms_are_shown_to_members_alone(
+    client, auth, project, stranger
+):
+    query = {"project": project.id}
+    for path, status in (
+        ("/api/dm/actions", 200),
+        ("/api/dm/actions/delete_tasks/form", 200),
+        ("/api/dm/actions/nothing/form", 404),
+    ):
+        assert client.get(path, params=query, headers=auth).status_code == status
+        told = client.get(path, params=query, headers=stranger.headers)
+        assert told.status_code in {403, 404}
 
 
 @pytest.fixture

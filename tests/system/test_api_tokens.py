@@ -11,7 +11,8 @@ import pytest
 from sqlmodel import col, update
 
 from labeldock.contract import NotAuthenticated
-from labeldock.db.tables import Token, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Token
 from labeldock.services import personal_tokens
 
 WHOAMI = "/api/current-user/whoami"

@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 from labeldock.contract import InvalidInput, Purpose
 from labeldock.contract.observers import MediaServed
 from labeldock.db.audit import AuditEvent
-from labeldock.db.tables import Project, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Project
 from labeldock.services import audit_log, auditing, projects, storages, tasks
 from labeldock.services.audit_log import AuditFilter
 from labeldock.services.auditing import Action, Deed, Origin
@@ -190,10 +191,41 @@ def test_the_log_is_read_page_by_page_and_filtered(app, client, owner, admin):
     hour = timedelta(hours=1)
     assert ask(since=(utc_now() + hour).isoformat())["results"] == []
     assert ask(until=(utc_now() - hour).isoformat())["results"] == []
-    for wrong in ("since=soon", "outcome=refusd"):
+    for wrong in ("since=soon", "outcome=refusd", "action=token.mak", "actoin=token."):
         answer = client.get(f"{AUDIT}?{wrong}", headers=admin.headers)
         assert answer.status_code == 400
         assert list(answer.json()["validation_errors"]) == [wrong.partition("=")[0]]
+    assert len(ask(action="", outcome=" ")["results"]) == 25  # left out
+
+
+@pytest.mark.parametrize("query", ["kind=tokn", "outcome=refusd", "before=x"])
+def test_the_page_refuses_a_filter_that_there_is_not(client, admin, query):
+    headers = {**admin.headers, "Accept": "text/html"}
+    name, _, value = query.partition("=")
+
+    answer = client.get("/system/audit/", params={name: value}, headers=headers)
+    fine = client.get("/system/audit/?kind=token&outcome=", headers=headers)
+
+    assert answer.status_code == 400
+    assert value in answer.text or name in answer.text
+    assert fine.status_code == 200
+
+
+def test_bulk_actions_are_written_down(client, auth, project, read_log):
+    task = {"project": project.id, "data": {"n": 1}}
+    number = client.post("/api/tasks", json=task, headers=auth).json()["id"]
+    body = {"tasks": [number], "result": []}
+    (made,) = client.post("/api/annotations/bulk", json=body, headers=auth).json()
+    gone = {"ids": [made["id"]]}
+    client.post("/api/annotations/bulk-delete", json=gone, headers=auth)
+    client.delete(f"/api/projects/{project.id}/tasks", headers=auth)
+
+    found = [(e.action, e.project_id, e.details) for e in read_log()[1:]]
+
+    assert found == [
+        ("annotation.delete", project.id, {"number": 1}),
+        ("task.delete", project.id, {"number": 1}),
+    ]
 
 
 def test_old_entries_are_purged_as_the_operator_says(app, admin, owner, home, catalog):

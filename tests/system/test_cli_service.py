@@ -49,6 +49,16 @@ def test_the_service_answers_and_stops_quickly(terminal, ending):
     assert seconds < QUICK
 
 
+@pytest.mark.parametrize("workers", [[], ["--workers", "2"]])
+def test_a_service_that_is_still_starting_ends_when_it_is_told(terminal, workers):
+    with terminal.start("serve", "--port", "0", *workers) as process:
+        read_address(process.stderr)
+        code, seconds = stop(process)
+
+    assert code in {0, -signal.SIGTERM}  # or before it can be caught
+    assert seconds < 2 * QUICK
+
+
 def test_the_service_does_the_work_and_shows_it_to_a_token(terminal, owner, queued):
     token = terminal.run("token", "create", "--email", "admin@example.org").stdout
 

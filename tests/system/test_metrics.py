@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from labeldock.contract import ObjectNotFound, Purpose, ReadRequest
 from labeldock.host import build_storage_ref, load_catalog, validate_options
+from labeldock.host.guard import Call
 from labeldock.services import storages
 from labeldock.services.resolving.fileuri import encode_fileuri
 from labeldock.testing.memory import MemoryProvider
@@ -126,13 +127,20 @@ def test_runs_count_their_objects(connect, put_object, sync, growth):
     assert growth("labeldock_slice_seconds_count", kind="import") >= 1
 
 
+class Calls(list):
+    spans = None
+
+    def __call__(self, *call):
+        self.append(call)
+
+
 def test_calls_of_providers_are_told_with_their_outcome():
-    calls = []
+    calls = Calls()
     provider = MemoryProvider()
     provider.create_bucket("media")
     catalog = load_catalog(
         environment={},
-        meter=lambda *call: calls.append(call),
+        meter=calls,
         entry_points=build_source([FakeEntryPoint("memory", lambda: provider)]),
     )
     bound = catalog.provider("memory")
@@ -144,8 +152,10 @@ def test_calls_of_providers_are_told_with_their_outcome():
     with pytest.raises(ObjectNotFound):
         bound.get_data(ref, ReadRequest("missing"))
 
-    assert [call[:3] for call in calls] == [("memory", "get_data", "object_not_found")]
-    assert calls[0][3] > 0
+    ((call, outcome, seconds),) = calls
+    assert call == Call("memory", "get_data", 1)
+    assert outcome == "object_not_found"
+    assert seconds > 0
 
 
 def test_all_processes_of_a_service_answer_with_their_numbers_together(home, folder):

@@ -18,7 +18,7 @@ from labeldock.services import access
 from labeldock.services.access import OrganizationRole
 from labeldock.services.accounts import accepting, invitations, members, users
 from labeldock.services.accounts.invitations import INVITATION_PATH, InvitationWish
-from labeldock.services.accounts.openid.provider import Journey
+from labeldock.services.accounts.openid.claims import Journey
 from labeldock.settings import load_settings
 from labeldock.web.app import create_app
 from labeldock.web.console.openid_pages import open_journey, seal_journey

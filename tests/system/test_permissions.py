@@ -22,6 +22,7 @@ from labeldock.services.annotations import create_annotation
 from labeldock.services.drafts import create_draft
 from labeldock.services.predictions import create_prediction
 from labeldock.services.resolving.fileuri import encode_fileuri
+from labeldock.services.tokens import TokenWish, create_key
 from labeldock.services.webhooks import registry
 from labeldock.testing.plugins import build_catalog
 from labeldock.web.app import create_app
@@ -63,14 +64,22 @@ class Scene:
     def ask(self, entry):
         path = self.fill(entry)
         body = self.build_body(entry)
-        about = {name: self.ids[name] for name in ("project", "task")}
         return self.client.request(
             entry.method,
             path,
-            params=QUERY if entry.declaration.needs is Need.LOGIN else QUERY | about,
+            params=self.choose_query(entry.declaration),
             headers=self.headers,
             **({"json": body} if body is not None else {}),
         )
+
+    def choose_query(self, declaration):
+        """What any route asks for; where others are refused, its own alone."""
+        about = {name: self.ids[name] for name in ("project", "task")}
+        given = QUERY if declaration.needs is Need.LOGIN else QUERY | about
+        model = declaration.query
+        if model is None or model.model_config.get("extra") != "forbid":
+            return given
+        return {n: value for n, value in given.items() if n in model.model_fields}
 
     def fill(self, entry):
         """The path with the numbers of what is there."""
@@ -141,7 +150,7 @@ def person(request, app, owner, project, admin, task):
     if kind == "admin":
         return admin
     user = access.create_user(app, f"{kind}@example.net", PASSWORD)
-    token = access.create_token(app, user.email)
+    token = create_key(app, user, TokenWish())[1]
     with app.database.write() as session:
         arrange(session, kind, user.user_id, project)
     return (

@@ -9,7 +9,8 @@ import pytest
 from sqlmodel import col, update
 
 from labeldock.contract import InvalidInput, NotAllowed
-from labeldock.db.tables import Token, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Token
 from labeldock.services import access, projects, tokens
 from labeldock.services.access import SCOPES, Permission
 from labeldock.services.scopes import MEANINGS, Scope, parse_scopes, widen

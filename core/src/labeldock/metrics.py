@@ -117,6 +117,12 @@ SLICE_SECONDS: Final = _measure(
 LEASES_LOST: Final = _count(
     "leases_lost", "Slices that ended since the run was in other hands.", "kind"
 )
+RUNS_LOST: Final = _count(
+    "runs_lost", "Runs and parts whose worker gave no sign of life any more.", "kind"
+)
+RUNS_ENDED: Final = _count(
+    "runs_ended", "Runs that came to an end, by how they did.", "kind", "state"
+)
 DELIVERIES: Final = _count(
     "deliveries",
     "Annotations brought to buckets; the outcome is ok, or the code of the error.",

@@ -23,6 +23,8 @@ from pydantic_settings import (
 )
 
 from labeldock.contract.errors import ConfigurationError
+from labeldock.team_settings import TeamSettings
+from labeldock.watch_settings import WatchSettings
 
 PREFIX: Final = "LABELDOCK_"
 SETTINGS_FILE: Final = "labeldock.env"
@@ -36,7 +38,7 @@ def _also(*names: str) -> AliasChoices:
     return AliasChoices(prefixed, *names, *(f"LABEL_STUDIO_{n}" for n in names))
 
 
-class Settings(BaseSettings):
+class Settings(TeamSettings, WatchSettings):
     """All settings of one process. Durations are seconds, sizes are bytes."""
 
     model_config = SettingsConfigDict(
@@ -97,10 +99,6 @@ class Settings(BaseSettings):
         ge=1,
         description="Largest file that can be uploaded to make a task of.",
     )
-    log_level: str = Field(default="INFO", description="Least level that is logged.")
-    log_format: str = Field(
-        default="auto", description="`console`, `json`, or `auto` for a terminal check."
-    )
     providers_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Only these providers are loaded; empty for all."
     )
@@ -137,7 +135,8 @@ class Settings(BaseSettings):
         default=0.0,
         ge=0,
         description="Requests per second that each token, or user without one, may "
-        "send to a web process; 0: no limit. Media is not counted.",
+        "send; 0: no limit. Media is not counted. With a broker, all web processes "
+        "count together.",
     )
     rate_limit_burst: float = Field(
         default=0.0,

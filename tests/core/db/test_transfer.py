@@ -13,9 +13,10 @@ from sqlalchemy import func, inspect, select, text
 from labeldock.contract.errors import Conflict, InvalidInput, LabeldockError
 from labeldock.db import schema
 from labeldock.db.bulk import reserve_ids
+from labeldock.db.columns import utc_now
 from labeldock.db.engine import Database
 from labeldock.db.history import WorkerSign
-from labeldock.db.tables import Run, Task, utc_now
+from labeldock.db.tables import Run, Task
 from labeldock.db.transfer import compare_tables, copy_tables, empty_tables
 from labeldock.db.types import database_now
 from labeldock.services.database_move import move_database

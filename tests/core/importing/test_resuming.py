@@ -361,7 +361,7 @@ def test_a_fault_of_our_own_is_tried_again_and_told_in_the_end(
     bucket.put("a", "x")
     storage = place.add(**BLOBS)
     fault = FailAt(ZeroDivisionError("s3cret"))
-    monkeypatch.setattr(cutting, "list_linked", lambda *_, **__: fault(None))
+    monkeypatch.setattr(cutting, "glance_at_links", lambda *_, **__: fault(None))
 
     run = place.sync(storage)
 

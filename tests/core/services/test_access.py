@@ -13,9 +13,11 @@ from labeldock.contract import (
     NotAuthenticated,
     NotFound,
 )
-from labeldock.db.tables import Membership, Token, User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Membership, Token, User
 from labeldock.services import access, projects
 from labeldock.services.access import Permission
+from labeldock.services.tokens import TokenWish, create_key, revoke_key
 from tests.core.concurrency import run_at_once
 
 
@@ -33,7 +35,7 @@ def test_a_login_is_checked(app, people):
 
 
 def test_who_is_not_active_cannot_come_in(app, people):
-    token = access.create_token(app, people.owner.email)
+    _, token = create_key(app, people.owner, TokenWish())
     with app.database.write() as session:
         session.execute(update(User).values(is_active=False))
 
@@ -75,7 +77,7 @@ def test_an_address_is_given_once_however_many_ask(app):
 
 
 def test_a_token_opens_and_is_kept_as_a_hash_alone(app, people):
-    token = access.create_token(app, people.owner.email, title="laptop")
+    _, token = create_key(app, people.owner, TokenWish(title="laptop"))
 
     assert access.authenticate(app, token) == people.owner
     with app.database.read() as session:
@@ -86,8 +88,9 @@ def test_a_token_opens_and_is_kept_as_a_hash_alone(app, people):
 
 
 def test_a_token_that_is_unknown_revoked_or_expired_opens_nothing(app, people):
-    revoked, expired = (access.create_token(app, people.owner.email) for _ in range(2))
-    access.revoke_token(app, revoked)
+    wish = TokenWish()
+    revoked, expired = (create_key(app, people.owner, wish)[1] for _ in range(2))
+    revoke_key(app, revoked)
     with app.database.write() as session:
         hashed = access.hash_token(expired)
         past = utc_now() - timedelta(seconds=1)
@@ -99,7 +102,7 @@ def test_a_token_that_is_unknown_revoked_or_expired_opens_nothing(app, people):
         with pytest.raises(NotAuthenticated, match="Invalid token"):
             access.authenticate(app, token)
     with pytest.raises(NotFound, match="no such token in force"):
-        access.revoke_token(app, revoked)
+        revoke_key(app, revoked)
 
 
 @pytest.mark.parametrize(

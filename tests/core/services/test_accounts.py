@@ -15,7 +15,8 @@ from labeldock.contract import (
     NotFound,
 )
 from labeldock.db.accounts import Identity, Invitation, OneTimeLink
-from labeldock.db.tables import User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import User
 from labeldock.services import access, projects, tasks
 from labeldock.services.access import OrganizationRole, Role
 from labeldock.services.accounts import (
@@ -32,6 +33,7 @@ from labeldock.services.accounts.links import LinkPurpose
 from labeldock.services.accounts.login_limits import give_back_attempt, take_attempt
 from labeldock.services.annotations import create_annotation
 from labeldock.services.context import AppContext
+from labeldock.services.tokens import TokenWish, create_key
 from labeldock.settings import Settings
 from tests.core.concurrency import run_at_once
 
@@ -176,7 +178,7 @@ def test_the_head_of_all_teams_of_a_user_decides_about_them(sqlite_app, people, 
 def test_who_is_deactivated_is_out_at_once_and_comes_back_without_tokens(app, people):
     user = people.owner
     login = access.open_session(app, user.email, "owner-password")
-    token = access.create_token(app, user.email)
+    token = create_key(app, user, TokenWish())[1]
     link = links.issue_link(app, None, user.user_id)
 
     users.deactivate_user(app, people.admin, user.user_id)
@@ -228,7 +230,7 @@ def test_what_a_deleted_user_made_stays_and_their_projects_have_an_owner(app, pe
     )
     task = tasks.create_task(app, user, made.id, {"text": "hoot"})
     annotation = create_annotation(app, user, task.id, {"result": []})
-    token = access.create_token(app, user.email)
+    token = create_key(app, user, TokenWish())[1]
 
     users.delete_user(app, people.admin, user.user_id)
 
@@ -417,7 +419,7 @@ def test_who_signed_up_with_any_address_owns_it_after_a_link_alone(sqlite_app, p
         sqlite_app, people.admin, 1, InvitationWish()
     )
     login = accepting.sign_up(sqlite_app, token, {**NEW, "email": "boss@example.org"})
-    theirs = access.create_token(sqlite_app, "boss@example.org")
+    _, theirs = create_key(sqlite_app, login.principal, TokenWish())
     with sqlite_app.database.write() as session:
         session.add(
             Identity(user_id=login.principal.user_id, issuer="https://i", subject="s")

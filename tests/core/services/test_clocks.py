@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from labeldock.contract import Purpose
-from labeldock.db import tables
+from labeldock.db import columns
 from labeldock.services import annotations, leases, runs, tasks
 from labeldock.services.exporting import delivery, outbox
 
@@ -19,8 +19,8 @@ def wrong_clock(request, monkeypatch):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(seconds=request.param)
 
-    monkeypatch.setattr(tables, "datetime", WrongDatetime)
-    off = tables.utc_now() - datetime.now(UTC)
+    monkeypatch.setattr(columns, "datetime", WrongDatetime)
+    off = columns.utc_now() - datetime.now(UTC)
     assert abs(off) > timedelta(minutes=59)
 
 

@@ -9,6 +9,7 @@ from labeldock.contract.errors import NotAllowed, NotFound
 from labeldock.db.tables import ImportLink, Task
 from labeldock.services import annotations, deleting, projects
 from labeldock.services.deleting import delete_all_tasks, delete_tasks
+from labeldock.services.task_selection import TaskSelection
 from labeldock.services.tasks import create_task
 
 OPINIONS = '"annotations": [{"result": []}], "predictions": [{"result": []}]'
@@ -26,6 +27,11 @@ def filled(place, bucket):
     bucket.put_all(dict.fromkeys((f"{n}.json" for n in range(10)), ROW))
     place.sync(place.add())
     return place
+
+
+def delete(place, **selected):
+    selection = TaskSelection(**selected)
+    return delete_tasks(place.app, place.owner, place.project, selection)
 
 
 def list_tasks(place):
@@ -55,7 +61,7 @@ def test_what_is_excluded_stays_and_is_counted(filled):
     ids = list_tasks(filled)
     kept = [ids[0], ids[4], ids[9]]
 
-    assert delete_tasks(filled.app, filled.owner, filled.project, excluded=kept) == 7
+    assert delete(filled, excluded=tuple(kept)) == 7
 
     assert list_tasks(filled) == kept
     assert read_counters(filled) == (3, 3, 3, 3)
@@ -63,21 +69,19 @@ def test_what_is_excluded_stays_and_is_counted(filled):
 
 def test_numbers_of_no_task_are_passed_over(filled):
     ids = list_tasks(filled)
-    included = [*ids[2:7], ids[2], 0, -1, 10**30]
+    included = (*ids[2:7], ids[2], 0, -1, 10**30)
 
-    removed = delete_tasks(filled.app, filled.owner, filled.project, included=included)
-
-    assert removed == 5
+    assert delete(filled, included=included) == 5
     assert list_tasks(filled) == [*ids[:2], *ids[7:]]
 
 
 def test_tasks_made_meanwhile_stay(filled, monkeypatch):
     remove, made = deleting._remove_page, []
 
-    def remove_and_make(app, project_id, page):
+    def remove_and_make(app, principal, project_id, page):
         task = create_task(app, filled.owner, project_id, {"n": 1})
         made.append(task.id)
-        return remove(app, project_id, page)
+        return remove(app, principal, project_id, page)
 
     monkeypatch.setattr(deleting, "_remove_page", remove_and_make)
 
@@ -89,11 +93,11 @@ def test_tasks_made_meanwhile_stay(filled, monkeypatch):
 def test_what_was_interrupted_goes_on_when_it_is_asked_for_again(filled, monkeypatch):
     remove, calls = deleting._remove_page, []
 
-    def remove_once(app, project_id, page):
-        calls.append(page)
+    def remove_once(*given):
+        calls.append(given)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return remove(app, project_id, page)
+        return remove(*given)
 
     with monkeypatch.context() as patch:
         patch.setattr(deleting, "_remove_page", remove_once)
@@ -109,7 +113,7 @@ def test_who_labels_meanwhile_is_not_miscounted(filled):
     ids = list_tasks(filled)
     annotations.create_annotation(filled.app, filled.owner, ids[0], {"result": []})
 
-    delete_tasks(filled.app, filled.owner, filled.project, included=ids[:1])
+    delete(filled, included=tuple(ids[:1]))
 
     assert read_counters(filled) == (9, 9, 9, 9)
 

@@ -23,6 +23,7 @@ from labeldock.services.connections import load_connection
 from labeldock.services.lost_secrets import find_lost, name_lost
 from labeldock.services.rotation import rotate_in_background, rotate_secrets
 from labeldock.services.tasks import TaskQuery
+from labeldock.services.tokens import TokenWish, create_key
 from labeldock.services.webhooks import registry
 
 FIRST, SECOND = "the key that will be lost", "the key that came after it"
@@ -40,7 +41,7 @@ def place(open_app, installation, build_workplace, bucket):
     place.hook, _ = registry.add_webhook(
         place.app, place.owner, place.project, {"url": HERE}
     )
-    place.token = access.create_token(place.app, place.owner.email)
+    place.token = create_key(place.app, place.owner, TokenWish())[1]
     return place
 
 

@@ -107,13 +107,17 @@ def test_tasks_are_selected_ordered_and_deleted(app, people, birds):
         page = list_all(app, people.owner, birds, **selection)
         return page.total, [ids.index(task.id) for task in page.tasks]
 
+    def delete(**selection):
+        chosen = TaskSelection(**selection)
+        return delete_tasks(app, people.owner, birds, chosen)
+
     assert select(is_labeled=True) == (1, [1])
     assert select(included=(ids[3], ids[0])) == (2, [0, 3])
     assert select(excluded=ids[1:]) == (1, [0])
     assert select(comparisons=(Comparison("inner_id", "greater", 2),)) == (2, [2, 3])
     assert select(ordering=("-is_labeled", "-id")) == (4, [1, 3, 2, 0])
-    assert delete_tasks(app, people.owner, birds, included=[ids[0], 10**9]) == 1
-    assert delete_tasks(app, people.owner, birds, excluded=[ids[3]]) == 2
+    assert delete(included=(ids[0], 10**9)) == 1
+    assert delete(excluded=(ids[3],)) == 2
     assert select() == (1, [3])
 
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select, update
 
-from labeldock.db.tables import Run, RunError, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Run, RunError
 from labeldock.jobs.chores import Chores
 from labeldock.services import dry_runs, run_history
 from labeldock.services.working import run_until_done

@@ -8,7 +8,7 @@ from sqlmodel import select
 from labeldock.contract.errors import InvalidInput
 from labeldock.db.messages import WebhookDelivery
 from labeldock.services import annotations, projects, tasks
-from labeldock.services.deleting import delete_tasks
+from labeldock.services.deleting import delete_all_tasks
 from labeldock.services.webhooks import registry
 from tests.core.webhooks.conftest import send_all
 
@@ -73,7 +73,7 @@ def test_tasks_that_are_deleted_are_told_of_by_their_numbers(
 ):
     hook(actions=["TASKS_DELETED"])
     tasks.delete_task(place.app, place.owner, two_tasks[0])
-    delete_tasks(place.app, place.owner, place.project)
+    delete_all_tasks(place.app, place.owner, place.project)
     send_all(place.app)
 
     gone = [document["tasks"] for document in receiver.documents]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeldock_local import names as names_module
-from labeldock_local.names import load_names
+from labeldock_local.names import NameReader, load_names
 from tests.plugins.local.strategies import names
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
@@ -91,6 +91,36 @@ def test_names_can_be_taken_up_anywhere(descriptor):
         assert next(part.list_from(following)) == following
         assert next(part.list_from(following + b"\0")) == f"{number + 1:04}".encode()
     assert list(part.list_from(b"0999\0")) == []
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 1000])
+def test_reading_goes_on_after_any_name(descriptor, most):
+    part = load_names(descriptor, b"", 10**6)
+    start, found = b"", []
+
+    while names := NameReader(part.list_blocks(start)).take(most):
+        found += names
+        start = names[-1] + b"\0"
+
+    assert found == list(part.list_from(b""))
+
+
+@given(
+    names=st.lists(st.tuples(st.sampled_from([b"a", b"b/"]), st.integers(1, 4))),
+    most=st.integers(1, 5),
+)
+def test_a_folder_comes_alone_and_files_up_to_it(names, most):
+    blocks = [[name] * times for name, times in names]
+    reader, taken = NameReader(iter(blocks)), []
+
+    while part := reader.take(most):
+        taken.append(part)
+
+    assert [name for part in taken for name in part] == [
+        name for block in blocks for name in block
+    ]
+    assert all(part == [b"b/"] or set(part) == {b"a"} for part in taken)
+    assert max(map(len, taken), default=0) <= most
 
 
 def test_a_part_knows_what_it_covers(descriptor):

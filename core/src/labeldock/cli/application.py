@@ -26,6 +26,7 @@ from labeldock.cli.runs import run_commands
 from labeldock.cli.secrets import secret_commands
 from labeldock.cli.serving import serve, work
 from labeldock.cli.storages import storage_commands
+from labeldock.cli.teams import team_commands
 from labeldock.cli.tokens import token_commands
 from labeldock.cli.users import user_commands
 from labeldock.cli.webhooks import webhook_commands
@@ -66,6 +67,7 @@ def build_application() -> typer.Typer:
     application.command("migrate")(migrate)
     application.add_typer(user_commands, name="user")
     application.add_typer(token_commands, name="token")
+    application.add_typer(team_commands, name="team")
     application.add_typer(audit_commands, name="audit")
     application.add_typer(project_commands, name="project")
     application.add_typer(storage_commands, name="storage")

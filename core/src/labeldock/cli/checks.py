@@ -22,16 +22,18 @@ from labeldock.cli.service_checks import (
     check_egress,
     check_openid,
     check_persistent,
+    check_traces,
     check_web,
 )
 from labeldock.cli.serving import DEFAULT_HOST, DEFAULT_PORT
 from labeldock.contract.errors import LabeldockError
 from labeldock.db import schema
+from labeldock.db.columns import utc_now
 from labeldock.db.engine import Database
 from labeldock.db.history import WorkerSign
 from labeldock.db.messages import Webhook
 from labeldock.db.secrets import KEY_FILE, EncryptedValue, Vault, load_vault
-from labeldock.db.tables import StorageSecret, User, utc_now
+from labeldock.db.tables import StorageSecret, User
 from labeldock.db.types import database_now
 from labeldock.host import CatalogEntry, PluginStatus
 from labeldock.host.catalog import Catalog
@@ -63,6 +65,7 @@ def examine() -> Iterator[Finding]:
     yield from check_egress(settings)
     yield from _check_plugins(settings)
     yield from check_openid(settings)
+    yield check_traces(settings)
     yield check_web(settings, USUAL_ADDRESS)
 
 
@@ -168,20 +171,28 @@ def _ask_database(settings: Settings, database: Database) -> Iterator[Finding]:
     found, wanted = schema.current_revision(database), schema.head_revision()
     kind = "SQLite" if database.is_sqlite else "PostgreSQL"
     yield approve("database", f"{kind}, reachable")
-    if found == wanted:
-        yield approve("schema", f"revision {found}")
+    yield _check_schema(database, found, wanted)
+    if found == wanted or schema.is_ahead(found):
         yield _check_users(database)
         yield from _check_workers(settings, database)
         yield from _check_stored_secrets(settings, database)
-    elif database.is_sqlite:
-        message = f"revision {found or 'none'}; brought to {wanted} at the next start"
-        yield warn("schema", message, "Make a backup before.")
-    else:
-        message = f"revision {found or 'none'}, this version needs {wanted}"
-        yield fail("schema", message, "Run: labeldock migrate")
     if database.is_sqlite:
         yield from _check_sqlite(settings, database)
     yield _check_clock(database)
+
+
+def _check_schema(database: Database, found: str | None, wanted: str | None) -> Finding:
+    if found == wanted:
+        return approve("schema", f"revision {found}")
+    if schema.is_ahead(found):
+        schema.ensure_current(database)  # or say what is needed
+        message = f"revision {found}, of a newer version; this one can work with it"
+        return warn("schema", message, "Upgrade all processes to the newer version.")
+    if database.is_sqlite:
+        message = f"revision {found or 'none'}; brought to {wanted} at the next start"
+        return warn("schema", message, "Make a backup before.")
+    message = f"revision {found or 'none'}, this version needs {wanted}"
+    return fail("schema", message, "Run: labeldock migrate")
 
 
 def _check_users(database: Database) -> Finding:

@@ -23,8 +23,8 @@ def check_installation(as_json: AsJson = False) -> None:
     """Check the installation, and say what to do.
 
     Settings, folders, disk space, keys, database, clock, Redis, workers, egress,
-    plug-ins, persistent storage, OpenID and the web address are looked at. Nothing is
-    created or changed. The exit code is 1 if anything fails.
+    plug-ins, persistent storage, OpenID, traces and the web address are looked at.
+    Nothing is created or changed. The exit code is 1 if anything fails.
     """
     import logging
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from labeldock.metrics import FAMILIES, Family
-from labeldock.services.backlog import build_families
+from labeldock.services import backlog
+from labeldock.services.quotas import metering
 
 _HEAD: Final = """\
 # Metrics
@@ -35,7 +36,7 @@ def render_reference() -> str:
 
 def _list_families() -> Iterator[Family]:
     yield from FAMILIES
-    for each, labels in build_families():
+    for each, labels in (*backlog.build_families(), *metering.build_families()):
         text = f"{each.documentation} Asked of the database at each look; web only."
         yield Family(each.name, each.type, labels, text)
 

@@ -34,7 +34,9 @@ def migrate(
     """Bring the database to the schema of this version, or move it to PostgreSQL.
 
     A database in the home folder is also migrated by itself, at every start; a shared
-    one only by this command. Stop the service and make a backup first.
+    one only by this command. Make a backup first. Processes of the version before may
+    go on meanwhile and afterwards. If something is taken away that they use, and
+    workers among them are still running, the command says so and changes nothing.
 
     With --to, all rows are copied and then compared one by one; the SQLite database
     stays as it is. If anything fails, the target is left empty.
@@ -47,15 +49,19 @@ def migrate(
 
 
 def _upgrade(settings: Settings, *, as_json: bool) -> None:
-    from labeldock.db import schema
     from labeldock.db.engine import Database
+    from labeldock.services.upgrades import upgrade_database
 
     with closing(Database(settings.effective_database_url)) as database:
-        before = schema.current_revision(database)
-        schema.upgrade(database)
-        after = schema.current_revision(database)
+        done = upgrade_database(database)
+    before, after = done.before, done.after
     if as_json:
         print_json({"before": before, "after": after})
+    elif done.is_ahead:
+        typer.echo(
+            f"The database is at revision {after}, of a newer version, which this one "
+            "can work with."
+        )
     elif before == after:
         typer.echo(f"The database is at revision {after} already.")
     else:

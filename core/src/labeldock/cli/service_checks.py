@@ -22,6 +22,7 @@ from labeldock.host.catalog import Catalog
 from labeldock.services.context import AppContext, build_egress_policy
 from labeldock.services.persistent.store import FOLDER, SETTING, open_store
 from labeldock.settings import Settings
+from labeldock.tracing import load_recorder
 
 if TYPE_CHECKING:
     import redis
@@ -136,6 +137,27 @@ def check_openid(settings: Settings) -> Iterator[Finding]:
         yield warn("openid", message, "Set LABELDOCK_OPENID_DOMAINS.")
     else:
         yield approve("openid", f"people log in at {issuer}")
+
+
+def check_traces(settings: Settings) -> Finding:
+    """Whether traces are sent, and taken where they are sent to."""
+    if not settings.traces:
+        return approve("traces", "off")
+    try:
+        load_recorder("labeldock-doctor").close()
+    except LabeldockError as error:
+        return fail("traces", error.message, error.remedy)
+    from labeldock.tracing import probing
+
+    if probing.is_disabled():
+        message = "LABELDOCK_TRACES is on, and OTEL_SDK_DISABLED switches them off."
+        return warn("traces", message, "Unset one of them.")
+    answer = probing.ask_collector(SECONDS)
+    if answer.is_good:
+        return approve("traces", f"taken at {answer.address}")
+    reason = answer.failure or f"answers with {answer.status}"
+    message = f"The collector at {answer.address} does not take them ({reason})."
+    return warn("traces", message, "Start it, or correct OTEL_EXPORTER_OTLP_ENDPOINT.")
 
 
 def check_web(settings: Settings, address: str) -> Finding:

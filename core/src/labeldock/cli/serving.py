@@ -6,13 +6,14 @@ process.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import socket
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -21,8 +22,10 @@ import typer
 from labeldock.cli.failures import FAILURE
 
 if TYPE_CHECKING:
+    from dramatiq import Broker
     from starlette.applications import Starlette
 
+    from labeldock.jobs.worker import Worker
     from labeldock.services.context import AppContext
     from labeldock.settings import Settings
 
@@ -58,13 +61,16 @@ def serve(
     ] = 1,
 ) -> None:
     """Run the web service; without a broker it does the work as well."""
+    if workers == 1:
+        _pause_collector()
     from labeldock.cli.listeners import open_listener
     from labeldock.services.context import open_context
 
-    settings = load_service_settings()
+    settings = load_service_settings("labeldock-web" if workers == 1 else None)
     listener = open_listener(host, port)
     app = open_context(settings)
-    typer.echo(f"Labeldock is at {describe_address(listener)}", err=True)
+    address = describe_address(listener)
+    _announce(f"Labeldock is at {address}", "service_started", address=address)
     _offer_first_login(app, describe_address(listener))
     if workers == 1:
         run_service(app, listener)
@@ -87,15 +93,37 @@ def _offer_first_login(app: AppContext, address: str) -> None:
         )
 
 
-def load_service_settings() -> Settings:
-    """The settings of a process that serves or works; its log is set up."""
+def load_service_settings(name: str | None) -> Settings:
+    """The settings of a process that serves or works; its log is set up.
+
+    So are its traces under this name, if they are wanted; without one it has none.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or traces need what is not installed.
+    """
+    from labeldock import tracing
     from labeldock.settings import load_settings
-    from labeldock.telemetry import configure_logging
+    from labeldock.telemetry import configure_logging, log_all_that_is_said
 
     settings = load_settings()
     configure_logging(settings)
+    log_all_that_is_said()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # serve says what matters
+    if name is not None:
+        tracing.start(settings, name)
     return settings
+
+
+def _announce(text: str, event: str, **names: object) -> None:
+    """Tell people that it goes on; or the log, if that is all there may be."""
+    import structlog
+
+    from labeldock.settings import load_settings
+
+    if load_settings().log_format == "json":
+        structlog.get_logger(__name__).info(event, **names)
+    else:
+        typer.echo(text, err=True)
 
 
 def describe_address(listener: socket.socket) -> str:
@@ -114,8 +142,11 @@ def run_service(app: AppContext, listener: socket.socket) -> None:
     """
     import uvicorn
 
-    _prepare_signals()
+    servers: list[uvicorn.Server] = []
+    # Uvicorn raises the signal again once it has stopped, when there is no more need.
+    _leave_when_told(unless=lambda: any(each.should_exit for each in servers))
     server = uvicorn.Server(uvicorn.Config(compose_service(app), **_choose_options()))
+    servers.append(server)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     if not server.started:
@@ -131,7 +162,7 @@ def run_processes(listener: socket.socket, count: int) -> None:
     from labeldock.metrics import SHARED_FOLDER
 
     address = share_address(listener)
-    _prepare_signals()
+    _leave_when_told(unless=lambda: False)
     numbers = tempfile.TemporaryDirectory(prefix="labeldock-metrics-")
     config = uvicorn.Config(
         f"{__name__}:{build_web_app.__name__}",
@@ -154,27 +185,33 @@ def _choose_options() -> dict[str, Any]:
     }
 
 
-def _prepare_signals() -> None:
-    # Uvicorn raises the signal again once it has stopped, when there is no more need.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+def _leave_when_told(*, unless: Callable[[], bool]) -> None:
+    """End on SIGTERM, in good order, while uvicorn does not look after it yet."""
+
+    def leave(*_: object) -> None:
+        if not unless():
+            raise SystemExit
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def build_web_app() -> Starlette:
     """The web application of one process, from its environment; for uvicorn."""
+    _pause_collector()
     from labeldock.metrics import forget_dead_processes
     from labeldock.services.context import open_context
 
     forget_dead_processes()
-    return compose_service(open_context(load_service_settings()))
+    return compose_service(open_context(load_service_settings("labeldock-web")))
 
 
 def compose_service(parts: AppContext) -> Starlette:
     """The web application, ringing the broker, with a worker beside it if embedded."""
     import asyncio
 
+    from labeldock import tracing
     from labeldock.jobs.bell import attach_bell
     from labeldock.jobs.broker import build_broker
-    from labeldock.jobs.worker import Worker
     from labeldock.services.lost_secrets import warn_of_lost
     from labeldock.web.app import create_app
 
@@ -184,9 +221,8 @@ def compose_service(parts: AppContext) -> Starlette:
 
     @asynccontextmanager
     async def live(_: Starlette) -> AsyncIterator[None]:
-        worker = Worker(app, broker) if app.settings.is_embedded else None
-        if worker is not None:
-            worker.start()
+        worker = start_worker(app, broker) if app.settings.is_embedded else None
+        _resume_collector()
         try:
             yield
         finally:
@@ -194,11 +230,46 @@ def compose_service(parts: AppContext) -> Starlette:
                 await asyncio.to_thread(worker.stop, STOP_SECONDS)
             broker.close()
             app.close()
+            await asyncio.to_thread(tracing.stop)
 
     return create_app(app, lifespan=live)
 
 
+def _pause_collector() -> None:
+    """Let nothing be looked for among what is imported, which is all kept.
+
+    It would be an eighth of the time until a process is ready.
+    """
+    gc.disable()
+
+
+def _resume_collector() -> None:
+    """Look for garbage again, and never among what there is by now."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
+def start_worker(app: AppContext, broker: Broker) -> Worker:
+    """A worker beside the web; web processes with a broker spare its modules."""
+    from labeldock.jobs.worker import Worker
+
+    worker = Worker(app, broker)
+    worker.start()
+    return worker
+
+
 def work(
+    queues: Annotated[
+        str,
+        typer.Option(
+            "--queues",
+            metavar="NAMES",
+            help="Take work from these queues alone, separated by commas: import, "
+            "dry_run, export, delivery, backup, restore, reference_check. All of them "
+            "if left out.",
+        ),
+    ] = "",
     metrics_port: Annotated[
         int | None,
         typer.Option(
@@ -218,25 +289,43 @@ def work(
 
     They share the database and the broker. SIGTERM or Ctrl-C ends it.
     """
+    from labeldock import tracing
     from labeldock.jobs.bell import attach_bell
     from labeldock.jobs.broker import build_broker
     from labeldock.jobs.worker import Worker
     from labeldock.services.context import opened_context
     from labeldock.services.lost_secrets import warn_of_lost
 
-    settings = load_service_settings()
+    chosen = _choose_queues(queues)
+    settings = load_service_settings("labeldock-worker")
     ended = threading.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: ended.set())
     broker = build_broker(settings)
     with opened_context(settings) as app, _shown_metrics(host, metrics_port):
         warn_of_lost(app)
-        worker = Worker(attach_bell(app, broker), broker)
+        worker = Worker(attach_bell(app, broker), broker, chosen)
         worker.start()
-        typer.echo("The worker is ready; Ctrl-C stops it.", err=True)
+        _announce("The worker is ready; Ctrl-C stops it.", "worker_started")
         ended.wait()
         worker.stop(STOP_SECONDS)
         broker.close()
+    tracing.stop()
+
+
+def _choose_queues(names: str) -> tuple[str, ...]:
+    from labeldock.contract.errors import InvalidInput
+    from labeldock.jobs.actors import QUEUES
+
+    chosen = tuple(filter(None, (name.strip() for name in names.split(","))))
+    unknown = ", ".join(name for name in chosen if name not in QUEUES)
+    if unknown:
+        raise InvalidInput(
+            f"There is no queue {unknown}.",
+            field="queues",
+            remedy=f"There are: {', '.join(QUEUES)}.",
+        )
+    return chosen or QUEUES
 
 
 @contextmanager
@@ -252,7 +341,8 @@ def _shown_metrics(host: str, port: int | None) -> Iterator[None]:
 
     with explained(host, port):
         server, thread = start_http_server(port, host, registry=REGISTRY)
-    typer.echo(f"Metrics are at http://{host}:{server.server_port}/metrics", err=True)
+    address = f"http://{host}:{server.server_port}/metrics"
+    _announce(f"Metrics are at {address}", "metrics_served", address=address)
     try:
         yield
     finally:

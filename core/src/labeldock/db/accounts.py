@@ -6,53 +6,35 @@ Part of the same schema as `tables`, with the same rules.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Column, ForeignKey, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import utc_now
-from labeldock.db.types import BigId, Json, UtcDateTime
-
-_AUTO = {"sqlite_autoincrement": True}
-
-
-def _id() -> Any:  # SQLModel types every Field as Any
-    return Field(default=None, sa_column=Column(BigId, primary_key=True))
-
-
-def _reference(
-    target: str, ondelete: str, *, index: bool, optional: bool = False
-) -> Any:
-    key = ForeignKey(target, ondelete=ondelete)
-    column = Column(BigId, key, nullable=optional, index=index)
-    return Field(default=None if optional else ..., sa_column=column)
-
-
-def _time(*, now: bool = False) -> Any:
-    if now:
-        return Field(default_factory=utc_now, sa_type=UtcDateTime, nullable=False)
-    return Field(default=None, sa_type=UtcDateTime, nullable=True)
-
-
-def _json() -> Any:
-    return Field(default_factory=dict, sa_column=Column(Json, nullable=False))
+from labeldock.db.columns import (
+    AUTO,
+    json_object,
+    reference,
+    row_id,
+    time,
+    time_of_writing,
+)
+from labeldock.db.types import BigId, UtcDateTime
 
 
 class Organization(SQLModel, table=True):
     """A team: it owns projects, and has members."""
 
     __tablename__ = "organization"
-    __table_args__ = _AUTO
+    __table_args__ = AUTO
 
-    id: int = _id()
+    id: int = row_id()
     title: str
     # Without a foreign key: users and organisations refer to each other.
     created_by_id: int | None = Field(
         default=None, sa_column=Column(BigId, nullable=True)
     )
-    created_at: datetime = _time(now=True)
-    updated_at: datetime = _time(now=True)
+    created_at: datetime = time_of_writing()
+    updated_at: datetime = time_of_writing()
 
 
 class OrganizationMember(SQLModel, table=True):
@@ -74,7 +56,7 @@ class OrganizationMember(SQLModel, table=True):
         )
     )
     role: str
-    created_at: datetime = _time(now=True)
+    created_at: datetime = time_of_writing()
 
 
 class OneTimeLink(SQLModel, table=True):
@@ -84,18 +66,16 @@ class OneTimeLink(SQLModel, table=True):
     """
 
     __tablename__ = "one_time_link"
-    __table_args__ = (UniqueConstraint("token_hash"), _AUTO)
+    __table_args__ = (UniqueConstraint("token_hash"), AUTO)
 
-    id: int = _id()
-    user_id: int = _reference("user_account.id", "CASCADE", index=True)
+    id: int = row_id()
+    user_id: int = reference("user_account.id", "CASCADE", index=True)
     token_hash: str
     purpose: str
-    created_by_id: int | None = _reference(
-        "user_account.id", "SET NULL", index=False, optional=True
-    )
-    created_at: datetime = _time(now=True)
+    created_by_id: int | None = reference("user_account.id", "SET NULL", optional=True)
+    created_at: datetime = time_of_writing()
     expires_at: datetime = Field(sa_type=UtcDateTime, nullable=False)
-    used_at: datetime | None = _time()
+    used_at: datetime | None = time()
 
 
 class Invitation(SQLModel, table=True):
@@ -106,37 +86,35 @@ class Invitation(SQLModel, table=True):
     """
 
     __tablename__ = "invitation"
-    __table_args__ = (UniqueConstraint("token_hash"), _AUTO)
+    __table_args__ = (UniqueConstraint("token_hash"), AUTO)
 
-    id: int = _id()
-    organization_id: int = _reference("organization.id", "CASCADE", index=True)
+    id: int = row_id()
+    organization_id: int = reference("organization.id", "CASCADE", index=True)
     token_hash: str
     email: str | None = None
     role: str
-    projects: dict[str, str] = _json()
+    projects: dict[str, str] = json_object()
     uses: int = 0
     uses_limit: int | None = None
-    created_by_id: int | None = _reference(
-        "user_account.id", "SET NULL", index=False, optional=True
-    )
-    created_at: datetime = _time(now=True)
+    created_by_id: int | None = reference("user_account.id", "SET NULL", optional=True)
+    created_at: datetime = time_of_writing()
     expires_at: datetime = Field(sa_type=UtcDateTime, nullable=False)
-    revoked_at: datetime | None = _time()
+    revoked_at: datetime | None = time()
 
 
 class Identity(SQLModel, table=True):
     """A user as an OpenID provider knows them."""
 
     __tablename__ = "identity"
-    __table_args__ = (UniqueConstraint("issuer", "subject"), _AUTO)
+    __table_args__ = (UniqueConstraint("issuer", "subject"), AUTO)
 
-    id: int = _id()
-    user_id: int = _reference("user_account.id", "CASCADE", index=True)
+    id: int = row_id()
+    user_id: int = reference("user_account.id", "CASCADE", index=True)
     issuer: str
     subject: str
     email: str = ""
-    created_at: datetime = _time(now=True)
-    last_used_at: datetime | None = _time()
+    created_at: datetime = time_of_writing()
+    last_used_at: datetime | None = time()
 
 
 class LoginLimit(SQLModel, table=True):

@@ -11,27 +11,8 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import utc_now
-from labeldock.db.types import BigId, BytewiseText, Json, UtcDateTime
-
-
-def _id() -> Any:  # SQLModel types every Field as Any
-    return Field(default=None, sa_column=Column(BigId, primary_key=True))
-
-
-def _reference(target: str, ondelete: str, *, index: bool = False) -> Any:
-    key = ForeignKey(target, ondelete=ondelete)
-    is_optional = ondelete == "SET NULL"
-    column = Column(BigId, key, nullable=is_optional, index=index)
-    return Field(default=None if is_optional else ..., sa_column=column)
-
-
-def _time(*, index: bool = False) -> Any:
-    return Field(default=None, sa_type=UtcDateTime, nullable=True, index=index)
-
-
-def _now() -> Any:
-    return Field(default_factory=utc_now, sa_type=UtcDateTime, nullable=False)
+from labeldock.db.columns import reference, row_id, time, time_of_writing
+from labeldock.db.types import BigId, BytewiseText, Json
 
 
 class StoredFile(SQLModel, table=True):
@@ -50,20 +31,22 @@ class StoredFile(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int = _id()
+    id: int = row_id()
     key: str = Field(sa_column=Column(BytewiseText, nullable=False))
     kind: str
     is_ready: bool = False
     is_bound: bool = False
-    project_id: int | None = _reference("project.id", "SET NULL")
-    user_id: int | None = _reference("user_account.id", "SET NULL", index=True)
-    run_id: int | None = _reference("run.id", "SET NULL", index=True)
+    project_id: int | None = reference("project.id", "SET NULL", optional=True)
+    user_id: int | None = reference(
+        "user_account.id", "SET NULL", index=True, optional=True
+    )
+    run_id: int | None = reference("run.id", "SET NULL", index=True, optional=True)
     name: str = ""
     content_type: str = ""
     etag: str = ""
     size: int = Field(default=0, sa_type=BigId)
-    created_at: datetime = _now()
-    expires_at: datetime | None = _time(index=True)
+    created_at: datetime = time_of_writing()
+    expires_at: datetime | None = time(index=True)
 
 
 class BackgroundRequest(SQLModel, table=True):
@@ -76,25 +59,29 @@ class BackgroundRequest(SQLModel, table=True):
     __tablename__ = "background_request"
     __table_args__ = (UniqueConstraint("rq_id"), {"sqlite_autoincrement": True})
 
-    id: int = _id()
+    id: int = row_id()
     rq_id: str
-    run_id: int = _reference("run.id", "CASCADE", index=True)
-    project_id: int | None = _reference("project.id", "SET NULL", index=True)
-    user_id: int | None = _reference("user_account.id", "SET NULL", index=True)
+    run_id: int = reference("run.id", "CASCADE", index=True)
+    project_id: int | None = reference(
+        "project.id", "SET NULL", index=True, optional=True
+    )
+    user_id: int | None = reference(
+        "user_account.id", "SET NULL", index=True, optional=True
+    )
     action: str
     target: str
     target_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
     lightweight: bool | None = None
     filename: str = ""
     location: str = "local"
-    storage_id: int | None = _reference("storage.id", "SET NULL")
+    storage_id: int | None = reference("storage.id", "SET NULL", optional=True)
     result_key: str = ""
     result_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
-    file_id: int | None = _reference("stored_file.id", "SET NULL")
+    file_id: int | None = reference("stored_file.id", "SET NULL", optional=True)
     is_scheduled: bool = False
     message: str = ""
-    created_at: datetime = _now()
-    expires_at: datetime | None = _time()
+    created_at: datetime = time_of_writing()
+    expires_at: datetime | None = time()
 
 
 class BackupPlan(SQLModel, table=True):
@@ -111,13 +98,13 @@ class BackupPlan(SQLModel, table=True):
     is_active: bool = True
     lightweight: bool = False
     location: str = "local"
-    storage_id: int | None = _reference("storage.id", "SET NULL")
+    storage_id: int | None = reference("storage.id", "SET NULL", optional=True)
     filename: str = ""
     keep_count: int | None = None
     keep_days: int | None = None
-    next_run_at: datetime | None = _time(index=True)
-    updated_by_id: int | None = _reference("user_account.id", "SET NULL")
+    next_run_at: datetime | None = time(index=True)
+    updated_by_id: int | None = reference("user_account.id", "SET NULL", optional=True)
     problem: dict[str, Any] | None = Field(
         default=None, sa_column=Column(Json, nullable=True)
     )
-    updated_at: datetime = _now()
+    updated_at: datetime = time_of_writing()

@@ -12,12 +12,8 @@ from typing import Any
 from sqlalchemy import Column, Index
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import number, utc_now
 from labeldock.db.types import BigId, Json, UtcDateTime
-
-
-def _number() -> Any:  # SQLModel types every Field as Any
-    return Field(default=None, sa_column=Column(BigId, nullable=True))
 
 
 class AuditEvent(SQLModel, table=True):
@@ -37,15 +33,15 @@ class AuditEvent(SQLModel, table=True):
     )
     action: str
     outcome: str = "success"
-    user_id: int | None = _number()
+    user_id: int | None = number()
     user_email: str = ""
-    token_id: int | None = _number()
+    token_id: int | None = number()
     channel: str = ""
     address: str = ""
     target_kind: str = ""
     target_id: str = ""
-    organization_id: int | None = _number()
-    project_id: int | None = _number()
+    organization_id: int | None = number()
+    project_id: int | None = number()
     details: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(Json, nullable=False)
     )

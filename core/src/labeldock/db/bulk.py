@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Connection, Dialect, Table
 
+from labeldock.db.copying import render_copy
 from labeldock.db.types import Json, UtcDateTime, dump_json
 
 Row = Sequence[Any]
@@ -32,9 +33,10 @@ def reserve_ids(connection: Connection, table: Table, count: int) -> range | lis
         return range(first, first + count)
     sequence = f"{table.name}_id_seq"
     rows = connection.exec_driver_sql(
-        "SELECT nextval(%s::regclass) FROM generate_series(1, %s)", (sequence, count)
+        "SELECT array_agg(nextval(%s::regclass)) FROM generate_series(1, %s)",
+        (sequence, count),
     )
-    return [row[0] for row in rows]
+    return list(rows.scalar() or ())
 
 
 def insert_rows(
@@ -51,8 +53,8 @@ def insert_rows(
         driver.executemany(statement, rows)
         return
     with driver.cursor().copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+        for piece in render_copy(rows):
+            copy.write(piece)
 
 
 @cache

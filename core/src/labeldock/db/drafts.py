@@ -8,17 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey
+from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import reference, utc_now
 from labeldock.db.types import BigId, Json, UtcDateTime
-
-
-def _belongs_to(target: str, *, optional: bool = False) -> Any:  # as SQLModel types it
-    reference = ForeignKey(target, ondelete="CASCADE")
-    column = Column(BigId, reference, nullable=optional, index=True)
-    return Field(default=None if optional else ..., sa_column=column)
 
 
 class Draft(SQLModel, table=True):
@@ -28,9 +22,11 @@ class Draft(SQLModel, table=True):
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: int = Field(default=None, sa_column=Column(BigId, primary_key=True))
-    task_id: int = _belongs_to("task.id")
-    annotation_id: int | None = _belongs_to("annotation.id", optional=True)
-    user_id: int = _belongs_to("user_account.id")
+    task_id: int = reference("task.id", "CASCADE", index=True)
+    annotation_id: int | None = reference(
+        "annotation.id", "CASCADE", index=True, optional=True
+    )
+    user_id: int = reference("user_account.id", "CASCADE", index=True)
     result: Any = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     lead_time: float | None = None
     was_postponed: bool = False

@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    Engine,
+    RootTransaction,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -43,7 +50,12 @@ _PRAGMAS: Final = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA wal_autocheckpoint=2000",
 )
-_ONE_MIGRATION_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(4705912)"
+# Asked again and again, each time in a transaction of its own: whoever waited within
+# one would be waited for by an index that is made concurrently, and holds the lock.
+_TRY_TO_MIGRATE: Final = "SELECT pg_try_advisory_xact_lock(4705912)"
+_TRY_TO_MIGRATE_ALONE: Final = "SELECT pg_try_advisory_lock(4705912)"
+_END_OF_MIGRATION: Final = "SELECT pg_advisory_unlock(4705912)"
+_TURN_PAUSE: Final = 0.05  # seconds
 _NESTED: Final = "a write scope was opened inside a write scope"
 _log = structlog.get_logger(__name__)
 
@@ -83,16 +95,21 @@ class Database:
                 yield writable
 
     @contextmanager
-    def migrate_connection(self) -> Iterator[Connection]:
+    def migrate_connection(self, lock_timeout: int = 0) -> Iterator[Connection]:
         """A bare connection in a write transaction that may rebuild tables.
 
         SQLite rebuilds a table by dropping it, which would delete whatever refers to
-        its rows: foreign keys are off meanwhile, and checked before the commit.
+        its rows: foreign keys are off meanwhile, and checked before the commit. On
+        PostgreSQL no lock is waited for longer than `lock_timeout` milliseconds; 0 is
+        for ever.
         """
         if not self.is_sqlite:
-            with self.write_connection() as connection:
-                connection.exec_driver_sql(_ONE_MIGRATION_AT_A_TIME)
-                yield connection
+            timeout = f"SET LOCAL lock_timeout = {lock_timeout:d}"
+            with self._turn, self.engine.connect() as connection:
+                writable = connection.execution_options(labeldock_write=True)
+                with _begin_turn(writable):
+                    writable.exec_driver_sql(timeout)
+                    yield writable
             return
         with self._turn, self.engine.connect() as connection:
             writable = connection.execution_options(labeldock_write=True)
@@ -104,6 +121,21 @@ class Database:
                     _check_references(writable)
             finally:
                 driver.execute("PRAGMA foreign_keys=ON")
+
+    @contextmanager
+    def autocommit_connection(self) -> Iterator[Connection]:
+        """A bare connection of PostgreSQL whose statements are transactions each.
+
+        For migrations that PostgreSQL refuses within one; it is alone among migrations.
+        """
+        with self.engine.connect() as pooled:
+            connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
+            while not connection.exec_driver_sql(_TRY_TO_MIGRATE_ALONE).scalar_one():
+                time.sleep(_TURN_PAUSE)
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql(_END_OF_MIGRATION)
 
     def transact(self, use_case: Callable[[Session], ResultT]) -> ResultT:
         """Run a whole use case in a write scope, again if the database says to.
@@ -125,6 +157,16 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def _begin_turn(connection: Connection) -> RootTransaction:
+    """A transaction that is alone among migrations."""
+    while True:
+        transaction = connection.begin()
+        if connection.exec_driver_sql(_TRY_TO_MIGRATE).scalar_one():
+            return transaction
+        transaction.rollback()
+        time.sleep(_TURN_PAUSE)
 
 
 def _check_references(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import utc_now
 from labeldock.db.types import BigId, UtcDateTime
 
 

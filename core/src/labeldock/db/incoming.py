@@ -6,18 +6,12 @@ Part of the same schema as `tables`, with the same rules.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Column, ForeignKey, UniqueConstraint
+from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import reference, utc_now
 from labeldock.db.types import BigId, Json, UtcDateTime
-
-
-def _reference(target: str, ondelete: str, *, index: bool) -> Any:
-    key = ForeignKey(target, ondelete=ondelete)
-    return Field(sa_column=Column(BigId, key, nullable=False, index=index))
 
 
 class IncomingArchive(SQLModel, table=True):
@@ -32,8 +26,8 @@ class IncomingArchive(SQLModel, table=True):
 
     id: int = Field(default=None, sa_column=Column(BigId, primary_key=True))
     token: str
-    user_id: int = _reference("user_account.id", "CASCADE", index=True)
-    file_id: int = _reference("stored_file.id", "CASCADE", index=True)
+    user_id: int = reference("user_account.id", "CASCADE", index=True)
+    file_id: int = reference("stored_file.id", "CASCADE", index=True)
     filename: str = ""
     length: int = Field(sa_type=BigId)
     received: int = Field(default=0, sa_type=BigId)

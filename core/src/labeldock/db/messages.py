@@ -11,31 +11,14 @@ from typing import Any, Final
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import metadata, utc_now
-from labeldock.db.types import BigId, BytewiseText, Json, UtcDateTime
+from labeldock.db.columns import reference, row_id, time, time_of_writing
+from labeldock.db.tables import metadata
+from labeldock.db.types import BigId, BytewiseText, Json
 
 SCHEMA: Final = metadata
 """All tables, these and those of `tables`."""
 
 _WAITING: Final = text("state = 'waiting'")
-
-
-def _id() -> Any:  # SQLModel types every Field as Any
-    return Field(default=None, sa_column=Column(BigId, primary_key=True))
-
-
-def _belongs_to(target: str) -> Any:
-    return Field(
-        sa_column=Column(BigId, ForeignKey(target, ondelete="CASCADE"), nullable=False)
-    )
-
-
-def _now() -> Any:
-    return Field(default_factory=utc_now, sa_type=UtcDateTime, nullable=False)
-
-
-def _time() -> Any:
-    return Field(default=None, sa_type=UtcDateTime, nullable=True)
 
 
 class EventInlet(SQLModel, table=True):
@@ -54,8 +37,8 @@ class EventInlet(SQLModel, table=True):
     )
     token_hash: str
     confirm_url: str | None = None
-    created_at: datetime = _now()
-    last_event_at: datetime | None = _time()
+    created_at: datetime = time_of_writing()
+    last_event_at: datetime | None = time()
 
 
 class InboxEntry(SQLModel, table=True):
@@ -71,11 +54,11 @@ class InboxEntry(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int = _id()
-    storage_id: int = _belongs_to("storage.id")
+    id: int = row_id()
+    storage_id: int = reference("storage.id", "CASCADE")
     key: str = Field(sa_column=Column(BytewiseText, nullable=False))
     version: int = 1
-    created_at: datetime = _now()
+    created_at: datetime = time_of_writing()
 
 
 class Webhook(SQLModel, table=True):
@@ -88,7 +71,7 @@ class Webhook(SQLModel, table=True):
     __tablename__ = "webhook"
     __table_args__ = {"sqlite_autoincrement": True}
 
-    id: int = _id()
+    id: int = row_id()
     project_id: int | None = Field(
         default=None,
         sa_column=Column(
@@ -104,9 +87,9 @@ class Webhook(SQLModel, table=True):
     key_id: str
     ciphertext: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     failures: int = 0
-    paused_until: datetime | None = _time()
-    created_at: datetime = _now()
-    updated_at: datetime = _now()
+    paused_until: datetime | None = time()
+    created_at: datetime = time_of_writing()
+    updated_at: datetime = time_of_writing()
 
 
 class WebhookDelivery(SQLModel, table=True):
@@ -129,8 +112,8 @@ class WebhookDelivery(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int = _id()
-    webhook_id: int = _belongs_to("webhook.id")
+    id: int = row_id()
+    webhook_id: int = reference("webhook.id", "CASCADE")
     project_id: int = Field(sa_column=Column(BigId, nullable=False))
     message_id: str
     action: str
@@ -139,10 +122,10 @@ class WebhookDelivery(SQLModel, table=True):
     )
     state: str = "waiting"
     attempts: int = 0
-    due_at: datetime = _now()
+    due_at: datetime = time_of_writing()
     lease_token: int = 0
-    lease_expires_at: datetime | None = _time()
+    lease_expires_at: datetime | None = time()
     status_code: int | None = None
     reason: str | None = None
-    created_at: datetime = _now()
-    finished_at: datetime | None = _time()
+    created_at: datetime = time_of_writing()
+    finished_at: datetime | None = time()

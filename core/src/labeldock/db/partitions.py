@@ -8,31 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import utc_now
-from labeldock.db.types import BigId, BytewiseText, Json, UtcDateTime
+from labeldock.db.columns import json_object, reference, row_id, time, utc_now
+from labeldock.db.types import BytewiseText, Json, UtcDateTime
 
 OPEN_PART_STATES: Final = ("queued", "in_progress")
 _OPEN: Final = text("state IN ('queued', 'in_progress')")
-
-
-def _id() -> Any:  # SQLModel types every Field as Any
-    return Field(default=None, sa_column=Column(BigId, primary_key=True))
-
-
-def _run_id() -> Any:
-    reference = ForeignKey("run.id", ondelete="CASCADE")
-    return Field(sa_column=Column(BigId, reference, nullable=False))
-
-
-def _json() -> Any:
-    return Field(default_factory=dict, sa_column=Column(Json, nullable=False))
-
-
-def _time() -> Any:
-    return Field(default=None, sa_type=UtcDateTime, nullable=True)
 
 
 class Part(SQLModel, table=True):
@@ -51,16 +34,16 @@ class Part(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int = _id()
-    run_id: int = _run_id()
+    id: int = row_id()
+    run_id: int = reference("run.id", "CASCADE")
     after_key: str = Field(sa_column=Column(BytewiseText, nullable=False))
     upto_key: str | None = Field(
         default=None, sa_column=Column(BytewiseText, nullable=True)
     )
     size: int = 0
     state: str = "queued"
-    checkpoint: dict[str, Any] = _json()
-    counts: dict[str, int] = _json()
+    checkpoint: dict[str, Any] = json_object()
+    counts: dict[str, int] = json_object()
     problem: dict[str, Any] | None = Field(
         default=None, sa_column=Column(Json, nullable=True)
     )
@@ -70,8 +53,8 @@ class Part(SQLModel, table=True):
     )
     lease_token: int = 0
     lease_owner: str = ""
-    lease_expires_at: datetime | None = _time()
-    last_ping_at: datetime | None = _time()
+    lease_expires_at: datetime | None = time()
+    last_ping_at: datetime | None = time()
 
 
 class RunObject(SQLModel, table=True):
@@ -83,7 +66,7 @@ class RunObject(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int = _id()
-    run_id: int = _run_id()
+    id: int = row_id()
+    run_id: int = reference("run.id", "CASCADE")
     category: str
     key: str = Field(sa_column=Column(BytewiseText, nullable=False))

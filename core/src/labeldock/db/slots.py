@@ -8,27 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, UniqueConstraint
+from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import NO_ROW, utc_now
+from labeldock.db.columns import reference, row_id, time_of_writing
+from labeldock.db.tables import NO_ROW
 from labeldock.db.types import BigId, BytewiseText, Json, UtcDateTime
-
-
-def _id() -> Any:  # SQLModel types every Field as Any
-    return Field(default=None, sa_column=Column(BigId, primary_key=True))
-
-
-def _reference(
-    target: str, ondelete: str, *, index: bool, optional: bool = False
-) -> Any:
-    key = ForeignKey(target, ondelete=ondelete)
-    column = Column(BigId, key, nullable=optional, index=index)
-    return Field(default=None if optional else ..., sa_column=column)
-
-
-def _time() -> Any:
-    return Field(default_factory=utc_now, sa_type=UtcDateTime, nullable=False)
 
 
 class Slot(SQLModel, table=True):
@@ -46,8 +31,8 @@ class Slot(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int = _id()
-    project_id: int = _reference("project.id", "CASCADE", index=False)
+    id: int = row_id()
+    project_id: int = reference("project.id", "CASCADE")
     name: str
     provider: str
     base_uri: str
@@ -55,13 +40,13 @@ class Slot(SQLModel, table=True):
     options: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(Json, nullable=False)
     )
-    storage_id: int | None = _reference(
+    storage_id: int | None = reference(
         "storage.id", "SET NULL", index=True, optional=True
     )
     mapped_prefix: str = ""
     is_kept: bool = False
-    created_at: datetime = _time()
-    updated_at: datetime = _time()
+    created_at: datetime = time_of_writing()
+    updated_at: datetime = time_of_writing()
 
 
 class Reference(SQLModel, table=True):
@@ -76,9 +61,9 @@ class Reference(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int = _id()
-    slot_id: int = _reference("slot.id", "CASCADE", index=False)
-    task_id: int | None = _reference("task.id", "CASCADE", index=True, optional=True)
+    id: int = row_id()
+    slot_id: int = reference("slot.id", "CASCADE")
+    task_id: int | None = reference("task.id", "CASCADE", index=True, optional=True)
     key: str = Field(sa_column=Column(BytewiseText, nullable=False))
     row_group: int = NO_ROW
     row_index: int = NO_ROW

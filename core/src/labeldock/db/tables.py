@@ -6,7 +6,7 @@ buckets remember them. Names of constraints are given, so that migrations can fi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
@@ -21,7 +21,20 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from labeldock.db.columns import (
+    AUTO,
+    json_list,
+    json_object,
+    json_or_null,
+    number,
+    reference,
+    row_id,
+    time,
+    time_of_writing,
+)
+from labeldock.db.defaults import find_team
 from labeldock.db.types import BigId, BytewiseText, Json, UtcDateTime
+from labeldock.telemetry import begin_work
 
 NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -47,59 +60,13 @@ RunState = Literal[
 ]
 
 
-def utc_now() -> datetime:
-    """The time by this machine's clock, for columns that only people read."""
-    return datetime.now(UTC)
-
-
-def _id() -> Any:  # SQLModel types every Field as Any
-    return Field(default=None, sa_column=Column(BigId, primary_key=True))
-
-
-def _number() -> Any:
-    return Field(default=None, sa_column=Column(BigId, nullable=True))
-
-
-def _reference(
-    target: str, ondelete: str, *, index: bool, optional: bool = False
-) -> Any:
-    return Field(
-        default=None if optional else ...,
-        sa_column=Column(
-            BigId,
-            ForeignKey(target, ondelete=ondelete),
-            nullable=optional,
-            index=index,
-        ),
-    )
-
-
-def _time(*, now: bool = False) -> Any:
-    if now:
-        return Field(default_factory=utc_now, sa_type=UtcDateTime, nullable=False)
-    return Field(default=None, sa_type=UtcDateTime, nullable=True)
-
-
-def _json(*, optional: bool = False) -> Any:
-    if optional:
-        return Field(default=None, sa_column=Column(Json, nullable=True))
-    return Field(default_factory=dict, sa_column=Column(Json, nullable=False))
-
-
-def _json_list() -> Any:
-    return Field(default_factory=list, sa_column=Column(Json, nullable=False))
-
-
-_AUTO: Final = {"sqlite_autoincrement": True}
-
-
 class User(SQLModel, table=True):
     """Somebody who can log in; whoever is deleted stays as a row without a name."""
 
     __tablename__ = "user_account"
-    __table_args__ = (UniqueConstraint("email"), _AUTO)
+    __table_args__ = (UniqueConstraint("email"), AUTO)
 
-    id: int = _id()
+    id: int = row_id()
     email: str
     password_hash: str
     first_name: str = ""
@@ -109,58 +76,60 @@ class User(SQLModel, table=True):
     is_active: bool = True
     session_epoch: int = 0
     email_confirmed: bool = True  # somebody vouched for it
-    active_organization_id: int | None = _reference(
-        "organization.id", "SET NULL", index=False, optional=True
+    active_organization_id: int | None = reference(
+        "organization.id", "SET NULL", optional=True
     )
-    created_at: datetime = _time(now=True)
-    last_activity: datetime | None = _time()
-    deleted_at: datetime | None = _time()
+    created_at: datetime = time_of_writing()
+    last_activity: datetime | None = time()
+    deleted_at: datetime | None = time()
 
 
 class Token(SQLModel, table=True):
     """A personal token; only its hash is kept."""
 
     __tablename__ = "token"
-    __table_args__ = (UniqueConstraint("token_hash"), _AUTO)
+    __table_args__ = (UniqueConstraint("token_hash"), AUTO)
 
-    id: int = _id()
-    user_id: int = _reference("user_account.id", "CASCADE", index=True)
+    id: int = row_id()
+    user_id: int = reference("user_account.id", "CASCADE", index=True)
     token_hash: str
     hint: str
     jti: str | None = None
     title: str = ""
-    scopes: list[str] | None = _json(optional=True)
-    organization_id: int | None = _number()
-    created_at: datetime = _time(now=True)
-    expires_at: datetime | None = _time()
-    last_used_at: datetime | None = _time()
-    revoked_at: datetime | None = _time()
+    scopes: list[str] | None = json_or_null()
+    organization_id: int | None = number()
+    created_at: datetime = time_of_writing()
+    expires_at: datetime | None = time()
+    last_used_at: datetime | None = time()
+    revoked_at: datetime | None = time()
 
 
 class Project(SQLModel, table=True):
     """Tasks that belong together, with one label config."""
 
     __tablename__ = "project"
-    __table_args__ = _AUTO
+    __table_args__ = AUTO
 
-    id: int = _id()
-    organization_id: int = _reference("organization.id", "RESTRICT", index=True)
+    id: int = row_id()
+    organization_id: int = reference("organization.id", "RESTRICT", index=True)
     title: str
     description: str = ""
     label_config: str = "<View></View>"
     maximum_annotations: int = 1
-    interface: dict[str, Any] | None = _json(optional=True)
-    created_by_id: int | None = _reference(
-        "user_account.id", "SET NULL", index=False, optional=True
-    )
-    created_at: datetime = _time(now=True)
-    updated_at: datetime = _time(now=True)
+    interface: dict[str, Any] | None = json_or_null()
+    created_by_id: int | None = reference("user_account.id", "SET NULL", optional=True)
+    created_at: datetime = time_of_writing()
+    updated_at: datetime = time_of_writing()
     next_inner_id: int = 1
     task_number: int = 0
     finished_task_number: int = 0
     total_annotations_number: int = 0
     total_predictions_number: int = 0
-    restoring_run_id: int | None = _number()
+    num_tasks_with_annotations: int = 0
+    useful_annotation_number: int = 0
+    ground_truth_number: int = 0
+    skipped_annotations_number: int = 0
+    restoring_run_id: int | None = number()
 
 
 class Membership(SQLModel, table=True):
@@ -191,14 +160,14 @@ class Task(SQLModel, table=True):
     __table_args__ = (
         Index("ix_task_project_id_inner_id", "project_id", "inner_id"),
         Index("ix_task_open", "project_id", "is_labeled", "inner_id"),
-        _AUTO,
+        AUTO,
     )
 
-    id: int = _id()
-    project_id: int = _reference("project.id", "CASCADE", index=False)
+    id: int = row_id()
+    project_id: int = reference("project.id", "CASCADE")
     inner_id: int
-    data: Any = _json()
-    meta: Any = _json(optional=True)
+    data: Any = json_object()
+    meta: Any = json_or_null()
     overlap: int = 1
     allow_skip: bool = True
     is_labeled: bool = False
@@ -206,51 +175,47 @@ class Task(SQLModel, table=True):
     cancelled_annotations: int = 0
     total_predictions: int = 0
     version: int = 1
-    created_at: datetime = _time(now=True)
-    updated_at: datetime = _time(now=True)
-    updated_by_id: int | None = _reference(
-        "user_account.id", "SET NULL", index=False, optional=True
-    )
+    created_at: datetime = time_of_writing()
+    updated_at: datetime = time_of_writing()
+    updated_by_id: int | None = reference("user_account.id", "SET NULL", optional=True)
 
 
 class Annotation(SQLModel, table=True):
     """What somebody said about a task. `version` counts its changes."""
 
     __tablename__ = "annotation"
-    __table_args__ = (Index("ix_annotation_project_id_id", "project_id", "id"), _AUTO)
+    __table_args__ = (Index("ix_annotation_project_id_id", "project_id", "id"), AUTO)
 
-    id: int = _id()
-    task_id: int = _reference("task.id", "CASCADE", index=True)
-    project_id: int = _reference("project.id", "CASCADE", index=False)
-    completed_by_id: int | None = _reference(
-        "user_account.id", "SET NULL", index=False, optional=True
+    id: int = row_id()
+    task_id: int = reference("task.id", "CASCADE", index=True)
+    project_id: int = reference("project.id", "CASCADE")
+    completed_by_id: int | None = reference(
+        "user_account.id", "SET NULL", optional=True
     )
-    updated_by_id: int | None = _reference(
-        "user_account.id", "SET NULL", index=False, optional=True
-    )
-    result: Any = _json()
+    updated_by_id: int | None = reference("user_account.id", "SET NULL", optional=True)
+    result: Any = json_object()
     was_cancelled: bool = False
     ground_truth: bool = False
     lead_time: float | None = None
     version: int = 1
-    created_at: datetime = _time(now=True)
-    updated_at: datetime = _time(now=True)
+    created_at: datetime = time_of_writing()
+    updated_at: datetime = time_of_writing()
 
 
 class Prediction(SQLModel, table=True):
     """What a model said about a task."""
 
     __tablename__ = "prediction"
-    __table_args__ = _AUTO
+    __table_args__ = AUTO
 
-    id: int = _id()
-    task_id: int = _reference("task.id", "CASCADE", index=True)
-    project_id: int = _reference("project.id", "CASCADE", index=True)
-    result: Any = _json()
+    id: int = row_id()
+    task_id: int = reference("task.id", "CASCADE", index=True)
+    project_id: int = reference("project.id", "CASCADE", index=True)
+    result: Any = json_object()
     score: float | None = None
     model_version: str = ""
-    created_at: datetime = _time(now=True)
-    updated_at: datetime = _time(now=True)
+    created_at: datetime = time_of_writing()
+    updated_at: datetime = time_of_writing()
 
 
 class Storage(SQLModel, table=True):
@@ -259,16 +224,16 @@ class Storage(SQLModel, table=True):
     __tablename__ = "storage"
     __table_args__ = (
         Index("ix_storage_project_id_purpose", "project_id", "purpose"),
-        _AUTO,
+        AUTO,
     )
 
-    id: int = _id()
-    project_id: int = _reference("project.id", "CASCADE", index=False)
+    id: int = row_id()
+    project_id: int = reference("project.id", "CASCADE")
     purpose: str
     provider: str
     title: str | None = None
     description: str | None = None
-    settings: dict[str, Any] = _json()
+    settings: dict[str, Any] = json_object()
     settings_version: int = 1
     base_uri: str = ""
     prefix: str = ""
@@ -292,10 +257,10 @@ class Storage(SQLModel, table=True):
     next_run_at: datetime | None = Field(
         default=None, sa_type=UtcDateTime, nullable=True, index=True
     )
-    created_at: datetime = _time(now=True)
-    updated_at: datetime = _time(now=True)
-    last_run_id: int | None = _number()
-    last_success_at: datetime | None = _time()
+    created_at: datetime = time_of_writing()
+    updated_at: datetime = time_of_writing()
+    last_run_id: int | None = number()
+    last_success_at: datetime | None = time()
     last_success_count: int | None = None
 
 
@@ -325,27 +290,27 @@ class ImportLink(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("storage_id", "key", "row_group", "row_index"),
         Index("ix_import_link_task_id", "task_id"),
-        _AUTO,
+        AUTO,
     )
 
-    id: int = _id()
-    storage_id: int = _reference("storage.id", "CASCADE", index=False)
-    task_id: int | None = _reference("task.id", "CASCADE", index=False, optional=True)
-    slot_id: int | None = _number()
+    id: int = row_id()
+    storage_id: int = reference("storage.id", "CASCADE")
+    task_id: int | None = reference("task.id", "CASCADE", optional=True)
+    slot_id: int | None = number()
     key: str = Field(sa_column=Column(BytewiseText, nullable=False))
     row_group: int = NO_ROW
     row_index: int = NO_ROW
     state: str = "linked"
     etag: str = ""
     size: int = Field(default=0, sa_type=BigId)
-    last_modified: datetime | None = _time()
+    last_modified: datetime | None = time()
     object_exists: bool = True
     object_changed: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
     )
-    seen_run_id: int | None = _number()
-    problem: dict[str, Any] | None = _json(optional=True)
-    created_at: datetime = _time(now=True)
+    seen_run_id: int | None = number()
+    problem: dict[str, Any] | None = json_or_null()
+    created_at: datetime = time_of_writing()
 
 
 class ExportLink(SQLModel, table=True):
@@ -356,10 +321,10 @@ class ExportLink(SQLModel, table=True):
     """
 
     __tablename__ = "export_link"
-    __table_args__ = (UniqueConstraint("storage_id", "key"), _AUTO)
+    __table_args__ = (UniqueConstraint("storage_id", "key"), AUTO)
 
-    id: int = _id()
-    storage_id: int = _reference("storage.id", "CASCADE", index=False)
+    id: int = row_id()
+    storage_id: int = reference("storage.id", "CASCADE")
     annotation_id: int | None = Field(
         default=None, sa_column=Column(BigId, nullable=True, index=True)
     )
@@ -371,9 +336,9 @@ class ExportLink(SQLModel, table=True):
     version: int = 0
     content_version: int = 0
     object_exists: bool = True
-    seen_at: datetime | None = _time()
-    created_at: datetime = _time(now=True)
-    updated_at: datetime = _time(now=True)
+    seen_at: datetime | None = time()
+    created_at: datetime = time_of_writing()
+    updated_at: datetime = time_of_writing()
 
 
 class Outbox(SQLModel, table=True):
@@ -396,11 +361,11 @@ class Outbox(SQLModel, table=True):
             sqlite_where=text("delivered_version < wanted_version"),
             postgresql_where=text("delivered_version < wanted_version"),
         ),
-        _AUTO,
+        AUTO,
     )
 
-    id: int = _id()
-    storage_id: int = _reference("storage.id", "CASCADE", index=False)
+    id: int = row_id()
+    storage_id: int = reference("storage.id", "CASCADE")
     key: str = Field(sa_column=Column(BytewiseText, nullable=False))
     annotation_id: int | None = Field(default=None, sa_column=Column(BigId, index=True))
     task_id: int | None = Field(default=None, sa_column=Column(BigId, index=True))
@@ -413,11 +378,11 @@ class Outbox(SQLModel, table=True):
     in_doubt: int = 0
     attempts: int = 0
     has_failed: bool = False
-    due_at: datetime = _time(now=True)
+    due_at: datetime = time_of_writing()
     lease_token: int = 0
-    lease_expires_at: datetime | None = _time()
-    problem: dict[str, Any] | None = _json(optional=True)
-    updated_at: datetime = _time(now=True)
+    lease_expires_at: datetime | None = time()
+    problem: dict[str, Any] | None = json_or_null()
+    updated_at: datetime = time_of_writing()
 
 
 class Run(SQLModel, table=True):
@@ -426,6 +391,8 @@ class Run(SQLModel, table=True):
     Held by a lease: `lease_token` is the fence (raised by every claim), `lease_owner`
     is empty while nobody works on it. One storage has one active run of a kind at most;
     a backup has a project and no storage, a restore neither until its project is made.
+    It counts for the team `organization_id`, by default its project's.
+    `origin` is what its log lines and traces belong to: see `telemetry.begin_work`.
     What interrupted it lately is kept, whether it was taken up again or not.
     """
 
@@ -446,52 +413,56 @@ class Run(SQLModel, table=True):
             postgresql_where=text("state IN ('queued', 'in_progress', 'lost')"),
         ),
         Index("ix_run_storage_id_id", "storage_id", "id"),
-        _AUTO,
+        AUTO,
     )
 
-    id: int = _id()
-    storage_id: int | None = _reference(
-        "storage.id", "CASCADE", index=False, optional=True
-    )
-    project_id: int | None = _reference(
+    id: int = row_id()
+    storage_id: int | None = reference("storage.id", "CASCADE", optional=True)
+    project_id: int | None = reference(
         "project.id", "CASCADE", index=True, optional=True
+    )
+    organization_id: int | None = Field(
+        default=None, sa_column=Column(BigId, nullable=True, default=find_team)
     )
     kind: str
     state: str = "queued"
     trigger: str = "manual"
-    requested_by_id: int | None = _reference(
-        "user_account.id", "SET NULL", index=False, optional=True
+    requested_by_id: int | None = reference(
+        "user_account.id", "SET NULL", optional=True
     )
-    options: dict[str, Any] = _json()
-    checkpoint: dict[str, Any] = _json()
-    counts: dict[str, int] = _json()
-    problem: dict[str, Any] | None = _json(optional=True)
-    interruptions: list[dict[str, Any]] = _json_list()
-    samples: list[list[float]] = _json_list()
+    origin: dict[str, str] | None = Field(
+        default_factory=begin_work, sa_column=Column(Json, nullable=True)
+    )
+    options: dict[str, Any] = json_object()
+    checkpoint: dict[str, Any] = json_object()
+    counts: dict[str, int] = json_object()
+    problem: dict[str, Any] | None = json_or_null()
+    interruptions: list[dict[str, Any]] = json_list()
+    samples: list[list[float]] = json_list()
     attempts: int = 0
-    due_at: datetime = _time(now=True)
+    due_at: datetime = time_of_writing()
     lease_token: int = 0
     lease_owner: str = ""
-    lease_expires_at: datetime | None = _time()
+    lease_expires_at: datetime | None = time()
     cancel_requested: bool = False
     cancelled_by: str = ""
-    queued_at: datetime = _time(now=True)
-    started_at: datetime | None = _time()
-    last_ping_at: datetime | None = _time()
-    finished_at: datetime | None = _time()
+    queued_at: datetime = time_of_writing()
+    started_at: datetime | None = time()
+    last_ping_at: datetime | None = time()
+    finished_at: datetime | None = time()
 
 
 class RunError(SQLModel, table=True):
     """Why one object of a run could not be imported or exported."""
 
     __tablename__ = "run_error"
-    __table_args__ = (Index("ix_run_error_run_id_id", "run_id", "id"), _AUTO)
+    __table_args__ = (Index("ix_run_error_run_id_id", "run_id", "id"), AUTO)
 
-    id: int = _id()
-    run_id: int = _reference("run.id", "CASCADE", index=False)
+    id: int = row_id()
+    run_id: int = reference("run.id", "CASCADE")
     key: str
     row_index: int = NO_ROW
     code: str
     message: str
     remedy: str | None = None
-    created_at: datetime = _time(now=True)
+    created_at: datetime = time_of_writing()

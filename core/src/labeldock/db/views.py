@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import utc_now
 from labeldock.db.types import BigId, Json, UtcDateTime
 
 

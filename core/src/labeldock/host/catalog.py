@@ -48,7 +48,7 @@ def load_catalog(
         environment: where operator settings are read from; None for `os.environ`.
         choice: the operator's lists of what to load; None for everything.
         egress: which hosts storages may name as endpoints; None for any.
-        meter: who is told of each call of a provider, with its outcome and seconds.
+        meter: who is told of each call of a provider, and may stand around it.
         strict: raise if a plug-in cannot be used, instead of going on without it.
         entry_points: gives the entry points of a group.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from labeldock.contract import (
     ConfigurationError,
@@ -46,8 +46,18 @@ class Call:
         )
 
 
-CallMeter = Callable[[str, str, str, float], None]
-"""Told of each call: provider, operation, `ok` or the error's code, seconds."""
+class CallMeter(Protocol):
+    """Told of each call.
+
+    Attributes:
+        spans: gives what stands around each call, if anything does.
+    """
+
+    @property
+    def spans(self) -> Callable[[Call], AbstractContextManager[object]] | None: ...
+
+    def __call__(self, call: Call, outcome: str, seconds: float) -> None:
+        """Note a call that has ended, with `ok` or the code of its error."""
 
 
 def translate_errors(
@@ -59,7 +69,9 @@ def translate_errors(
     type is named; the exception itself is chained. Exceptions that are meant for the
     process (KeyboardInterrupt, a worker's time limit) pass.
     """
-    return _Translation(call) if meter is None else _Measured(call, meter)
+    if meter is None:
+        return _Translation(call)
+    return _Measured(call, meter) if meter.spans is None else _Traced(call, meter)
 
 
 class _Translation(AbstractContextManager[None]):
@@ -106,8 +118,37 @@ class _Measured(_Translation):
         self._tell("ok" if error is None else getattr(error, "code", "interrupted"))
 
     def _tell(self, outcome: str) -> None:
-        seconds = time.perf_counter() - self._began
-        self._meter(self._call.provider, self._call.operation, outcome, seconds)
+        self._meter(self._call, outcome, time.perf_counter() - self._began)
+
+
+class _Traced(_Measured):
+    """The same, with a span around it."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, call: Call, meter: CallMeter) -> None:
+        super().__init__(call, meter)
+        self._span = meter.spans(call) if meter.spans else nullcontext()
+
+    def __enter__(self) -> None:
+        self._span.__enter__()
+        super().__enter__()
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: object
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        except LabeldockError as translated:
+            self._end(translated)
+            raise
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        if error is None:
+            self._span.__exit__(None, None, None)
+        else:
+            self._span.__exit__(type(error), error, error.__traceback__)
 
 
 def _translate(call: Call, error: Exception) -> LabeldockError | None:

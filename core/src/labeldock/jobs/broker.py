@@ -10,7 +10,6 @@ from collections import deque
 from typing import Any, Final
 
 import dramatiq
-from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import AgeLimit, Callbacks, Pipelines, ShutdownNotifications
 from dramatiq.middleware.middleware import Middleware
@@ -39,6 +38,8 @@ def build_broker(settings: Settings) -> dramatiq.Broker:
     """The broker that the settings ask for; nothing is connected yet."""
     if settings.is_embedded:
         return InMemoryBroker(middleware=_build_middleware())
+    from dramatiq.brokers.redis import RedisBroker  # noqa: PLC0415  not for embedded
+
     return RedisBroker(  # type: ignore[no-untyped-call]
         url=settings.broker_url,
         middleware=_build_middleware(),

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import utc_now
 from labeldock.services import (
     audit_log,
     progress_history,

@@ -7,6 +7,7 @@ what is saved are removed with it.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +17,11 @@ from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.contract.values import Problem
-from labeldock.db.tables import Annotation, Prediction, Task, utc_now
-from labeldock.services import access
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Annotation, Prediction, Task
+from labeldock.services import access, auditing
 from labeldock.services.access import Permission, Principal
+from labeldock.services.auditing import Deed
 from labeldock.services.context import AppContext
 from labeldock.services.counters import (
     count_annotations,
@@ -254,6 +257,7 @@ def delete_annotations(
             .execution_options(populate_existing=True)
         ).all()
         _note_deleted(app, session, locked)
+        _record_deleted(session, principal, locked)
         storages = [_delete(app, session, annotation) for annotation in locked]
         return len(locked), list(dict.fromkeys(itertools.chain(*storages)))
 
@@ -271,13 +275,26 @@ def _note_deleted(
         note_deleted_annotations(session.connection(), project_id, ids, batch=batch)
 
 
+def _record_deleted(
+    session: Session, principal: Principal, annotations: Sequence[Annotation]
+) -> None:
+    for project_id, count in Counter(each.project_id for each in annotations).items():
+        what, details = ("project", project_id), {"number": count}
+        deed = Deed(
+            auditing.Action.ANNOTATIONS_DELETED,
+            *what,
+            project_id=project_id,
+            details=details,
+        )
+        auditing.record(session, principal, deed)
+
+
 def _delete(app: AppContext, session: Session, annotation: Annotation) -> list[int]:
     change = -measure_share(annotation)
-    count_annotations(session, annotation.project_id, {annotation.task_id: change})
-    storages = outbox.unwant_annotation(app, session, annotation)
     session.delete(annotation)
     session.flush()
-    return storages
+    count_annotations(session, annotation.project_id, {annotation.task_id: change})
+    return outbox.unwant_annotation(app, session, annotation)
 
 
 def get_annotation(

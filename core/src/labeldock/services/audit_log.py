@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlmodel import Session, col, delete, select
 
-from labeldock.contract.errors import NotAllowed
+from labeldock.contract.errors import InvalidInput, NotAllowed
 from labeldock.db.accounts import OrganizationMember
 from labeldock.db.audit import AuditEvent
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import utc_now
 from labeldock.services import access, auditing
 from labeldock.services.access import OrganizationRole, Permission, Principal
-from labeldock.services.auditing import Action, Deed
+from labeldock.services.auditing import Action, Deed, Outcome
 from labeldock.services.context import AppContext
 from labeldock.services.scopes import Scope
 
@@ -83,8 +83,10 @@ def list_entries(
     project, see what was done in it when asking for it by its number.
 
     Raises:
+        InvalidInput: there is no such action, or no such outcome.
         NotAllowed, NotFound: as they say.
     """
+    _check_names(chosen)
     query = _narrow(select(AuditEvent), chosen)
     if before is not None:
         query = query.where(col(AuditEvent.id) < before)
@@ -92,6 +94,27 @@ def list_entries(
     with app.database.read() as session:
         _require(session, principal, chosen)
         return [_view(row) for row in session.exec(query)]
+
+
+def _check_names(chosen: AuditFilter) -> None:
+    """A name that nothing has would find nothing, and look as if nothing was done."""
+    if chosen.action and chosen.action not in _KNOWN:
+        raise InvalidInput(
+            f"There is no action {chosen.action[:40]!r}.",
+            field="action",
+            remedy=f"Use one of {', '.join(Action)}; or its first word with the dot.",
+        )
+    if chosen.outcome and chosen.outcome not in get_args(Outcome):
+        raise InvalidInput(
+            f"Nothing ends in {chosen.outcome[:40]!r}.",
+            field="outcome",
+            remedy=f"Use one of {', '.join(get_args(Outcome))}.",
+        )
+
+
+_KNOWN: Final = frozenset(Action) | {
+    f"{action.partition('.')[0]}." for action in Action
+}
 
 
 def _require(session: Session, principal: Principal, chosen: AuditFilter) -> None:

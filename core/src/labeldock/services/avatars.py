@@ -62,7 +62,7 @@ def save_avatar(app: AppContext, principal: Principal, picture: bytes) -> Person
         content_type=kind,
     )
     with app.database.write() as session:
-        file_id = reserve_file(session, new).id
+        file_id = reserve_file(app, session, new).id
     try:
         saved = open_store(app).save(new.key, BytesContent(picture), kind)
     except LabeldockError:

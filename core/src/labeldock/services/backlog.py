@@ -10,8 +10,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlmodel import Session, col, func, select
 
+from labeldock.db.columns import utc_now
 from labeldock.db.messages import WebhookDelivery
-from labeldock.db.tables import ACTIVE_RUN_STATES, Outbox, Run, utc_now
+from labeldock.db.tables import ACTIVE_RUN_STATES, Outbox, Run
 from labeldock.services.context import AppContext
 
 

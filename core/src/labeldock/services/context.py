@@ -17,7 +17,7 @@ from labeldock.db.secrets import Vault, load_vault
 from labeldock.host.catalog import Catalog, load_catalog
 from labeldock.host.discovery import Choice
 from labeldock.host.egress import EgressPolicy
-from labeldock.metrics import Meter
+from labeldock.services.provider_calls import ProviderCalls
 from labeldock.settings import Settings, load_settings, read_environment
 
 
@@ -114,7 +114,7 @@ def load_providers(settings: Settings) -> Catalog:
             frozenset(settings.providers_allow), frozenset(settings.providers_block)
         ),
         egress=build_egress_policy(settings),
-        meter=Meter(),
+        meter=ProviderCalls(),
     )
     bad = [e for e in catalog.entries if e.status not in {"loaded", "disabled"}]
     if settings.strict_plugins and bad:

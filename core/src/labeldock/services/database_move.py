@@ -19,10 +19,11 @@ from sqlmodel import col
 from labeldock.contract.errors import Conflict, InvalidInput, LabeldockError
 from labeldock.db import schema
 from labeldock.db.accounts import Organization
+from labeldock.db.columns import utc_now
 from labeldock.db.engine import Database
 from labeldock.db.history import WorkerSign
 from labeldock.db.partitions import Part
-from labeldock.db.tables import Outbox, Run, utc_now
+from labeldock.db.tables import Outbox, Run
 from labeldock.db.transfer import TableSum, compare_tables, copy_tables, empty_tables
 from labeldock.db.types import database_now
 from labeldock.services.worker_signs import PERIOD

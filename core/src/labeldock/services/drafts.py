@@ -15,8 +15,9 @@ from sqlmodel import Session, col, delete, func, select
 
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.contract.values import Problem
+from labeldock.db.columns import utc_now
 from labeldock.db.drafts import Draft
-from labeldock.db.tables import Annotation, Task, utc_now
+from labeldock.db.tables import Annotation, Task
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext

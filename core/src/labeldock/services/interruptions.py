@@ -12,7 +12,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 from sqlmodel import col, select, update
 
-from labeldock.db.tables import Run, utc_now
+from labeldock.contract.errors import LabeldockError, StorageError
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Run
+from labeldock.db.types import escape_text
+from labeldock.telemetry import find_correlation_id
 
 KEPT: Final = 20
 """The newest are kept, so that a run that is interrupted for ever stays small."""
@@ -77,3 +81,16 @@ def describe_loss(run: Run, *, is_last: bool) -> dict[str, Any]:
         "queued again, to go on from its checkpoint.",
         "remedy": "Nothing, unless it happens again: then look at the workers' memory.",
     }
+
+
+def describe_problem(error: LabeldockError) -> dict[str, Any]:
+    """What a run keeps of the error that ended it; no frames, no secrets."""
+    problem = {
+        "code": error.code,
+        "message": error.message,
+        "field": error.field,
+        "key": error.key if isinstance(error, StorageError) else None,
+        "remedy": error.remedy,
+        "correlation_id": find_correlation_id() or None,
+    }
+    return {name: text and escape_text(text) for name, text in problem.items()}

@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -20,17 +22,18 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select, update
 
-from labeldock.contract.errors import LabeldockError, StorageError
+from labeldock.contract.errors import LabeldockError
 from labeldock.db.partitions import Part
 from labeldock.db.tables import ACTIVE_RUN_STATES, Run, Storage
 from labeldock.db.types import database_now, escape_text
-from labeldock.metrics import note_counts
+from labeldock.metrics import RUNS_LOST, note_counts
 from labeldock.services import part_rows, runs
 from labeldock.services.context import AppContext
 from labeldock.services.interruptions import (
     Interruption,
     add_interruption,
     describe_loss,
+    describe_problem,
     note_interruption,
 )
 from labeldock.services.run_samples import Sampler
@@ -71,7 +74,8 @@ class Lease:
     `storage_id` and `project_id` are 0 where the run has none.
     `checkpoint` and `counts` are as of the last commit; `moved_at` is when there was
     progress last, which the heartbeat watches; `ending` is set when whoever works on it
-    is asked to hand it back soon.
+    is asked to hand it back soon, and `makes_way` says when another team should have
+    its turn. `is_limited` is whether the team may have only so many runs at a time.
     """
 
     run_id: int
@@ -88,6 +92,10 @@ class Lease:
     moved_at: float = field(default_factory=time.monotonic)
     ending: threading.Event = field(default_factory=threading.Event)
     sampler: Sampler = field(default_factory=Sampler)
+    organization_id: int = 0
+    is_limited: bool = False
+    makes_way: Callable[[], bool] = bool
+    origin: dict[str, str] = field(default_factory=dict)
 
     def move(self) -> None:
         """Note that something was done, so that the heartbeat goes on."""
@@ -114,14 +122,21 @@ class Lease:
 
     def is_over(self, deadline: float) -> bool:
         """Whether the slice has to end, by the clock or because it was asked to."""
-        return self.ending.is_set() or time.monotonic() >= deadline
+        if self.ending.is_set() or time.monotonic() >= deadline:
+            return True
+        return self.makes_way()
 
 
 # Taking and giving
 
 
 def claim_run(
-    app: AppContext, owner: str, run_id: int | None = None, *, kind: str | None = None
+    app: AppContext,
+    owner: str,
+    run_id: int | None = None,
+    *,
+    kind: str | None = None,
+    admit: Callable[[Connection], bool] | None = None,
 ) -> Lease | None:
     """Take the lease of a due run that nobody holds; None if there is none.
 
@@ -130,6 +145,7 @@ def claim_run(
         owner: name of the worker, for people.
         run_id: this run and no other.
         kind: only runs of this kind.
+        admit: asked first, in the same transaction, whether there may be one more.
     """
     due = _select_due(run_id, kind).limit(1).with_for_update(skip_locked=True)
     claim = (
@@ -147,6 +163,8 @@ def claim_run(
         .returning(_TABLE)
     )
     with app.database.write_connection() as connection:
+        if admit is not None and not admit(connection):
+            return None
         row = connection.execute(claim).first()
         if row is not None:
             outbox.note_run_start(connection, row)
@@ -168,11 +186,8 @@ def _select_due(run_id: int | None, kind: str | None) -> Select[Any]:
         .where(col(Run.due_at) <= database_now())
         .order_by(col(Run.due_at), col(Run.id))
     )
-    if run_id is not None:
-        query = query.where(col(Run.id) == run_id)
-    if kind is not None:
-        query = query.where(col(Run.kind) == kind)
-    return query
+    query = query if run_id is None else query.where(col(Run.id) == run_id)
+    return query if kind is None else query.where(col(Run.kind) == kind)
 
 
 def _build_lease(row: Row[Any]) -> Lease:
@@ -188,6 +203,8 @@ def _build_lease(row: Row[Any]) -> Lease:
         options=dict(row.options),
         owner=row.lease_owner,
         sampler=Sampler.resume(row.samples),
+        organization_id=row.organization_id or 0,
+        origin=row.origin or {},
     )
 
 
@@ -373,20 +390,6 @@ def _expect_one(rowcount: int, lease: Lease) -> None:
         raise LeaseLost(f"The lease of run {lease.run_id} was lost.")
 
 
-def describe_problem(error: LabeldockError) -> dict[str, Any]:
-    """What a run keeps of the error that ended it; no frames, no secrets."""
-    context = structlog.contextvars.get_contextvars()
-    problem = {
-        "code": error.code,
-        "message": error.message,
-        "field": error.field,
-        "key": error.key if isinstance(error, StorageError) else None,
-        "remedy": error.remedy,
-        "correlation_id": context.get("correlation_id"),
-    }
-    return {name: text and escape_text(text) for name, text in problem.items()}
-
-
 # Staying alive
 
 
@@ -398,9 +401,8 @@ def heartbeat(app: AppContext, lease: Lease) -> Iterator[None]:
     that hangs is not kept alive by its own heartbeat.
     """
     ended = threading.Event()
-    thread = threading.Thread(
-        target=_beat, args=(app, lease, ended), name=f"heartbeat-{lease.run_id}"
-    )
+    beat = partial(copy_context().run, _beat, app, lease, ended)
+    thread = threading.Thread(target=beat, name=f"heartbeat-{lease.run_id}")
     thread.daemon = True
     thread.start()
     try:
@@ -463,10 +465,11 @@ def _take_back(app: AppContext, run: Run) -> bool:
     """Free a lost run; whether that was its last attempt."""
     run.attempts += 1
     is_last = run.attempts >= app.settings.max_attempts
-    with correlate(run_id=run.id) as correlation_id:
+    RUNS_LOST.labels(run.kind).inc()
+    with correlate((run.origin or {}).get("correlation_id"), run_id=run.id) as known:
         _log.warning("run_lost", owner=run.lease_owner, attempts=run.attempts)
     problem = describe_loss(run, is_last=is_last)
-    run.problem = {**problem, "correlation_id": correlation_id}
+    run.problem = {**problem, "correlation_id": known}
     lost = Interruption(
         problem["code"], problem["message"], run.lease_owner, run.attempts
     )

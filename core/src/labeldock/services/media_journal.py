@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select
 from labeldock import telemetry
 from labeldock.contract.observers import MediaServed
 from labeldock.db.audit import AuditEvent
-from labeldock.db.tables import Storage, User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Storage, User
 from labeldock.services import auditing
 from labeldock.services.auditing import Action, Deed, Origin
 from labeldock.services.context import AppContext

@@ -6,20 +6,28 @@ the first statement of its pages too. Where both are locked, the run's row is fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Row, func
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, delete, select, update
 
 from labeldock.contract.errors import LabeldockError
 from labeldock.db.partitions import OPEN_PART_STATES, Part
 from labeldock.db.tables import ACTIVE_RUN_STATES, Run
 from labeldock.db.types import database_now, escape_text
+from labeldock.metrics import RUNS_LOST
 from labeldock.services import leases, part_rows
 from labeldock.services.context import AppContext
-from labeldock.services.interruptions import Interruption, note_interruption
+from labeldock.services.interruptions import (
+    Interruption,
+    describe_problem,
+    note_interruption,
+)
 from labeldock.services.leases import Lease, PartRange
+from labeldock.telemetry import correlate
 
 _PART = Part.__table__  # type: ignore[attr-defined]
 _log = structlog.get_logger(__name__)
@@ -28,13 +36,20 @@ _log = structlog.get_logger(__name__)
 # Taking and giving
 
 
-def claim_part(app: AppContext, owner: str, run_id: int | None = None) -> Lease | None:
+def claim_part(
+    app: AppContext,
+    owner: str,
+    run_id: int | None = None,
+    *,
+    admit: Callable[[Connection], bool] | None = None,
+) -> Lease | None:
     """Take the lease of a due part that nobody holds; None if there is none.
 
     Args:
         app: the parts of the application.
         owner: name of the worker, for people.
         run_id: only of this run.
+        admit: asked first, in the same transaction, whether there may be one more.
     """
     due = (
         select(col(Part.id))
@@ -59,6 +74,8 @@ def claim_part(app: AppContext, owner: str, run_id: int | None = None) -> Lease 
         .returning(_PART)
     )
     with app.database.write_connection() as connection:
+        if admit is not None and not admit(connection):
+            return None
         row = connection.execute(claim).first()
         return _build_lease(connection, row) if row is not None else None
 
@@ -72,8 +89,11 @@ _IS_DUE = (
 
 
 def _build_lease(connection: Connection, row: Row[Any]) -> Lease:
-    query = select(Run.storage_id, Run.project_id, Run.kind, Run.options)
-    run = connection.execute(query.where(Run.id == row.run_id)).one()
+    query = select_columns(
+        col(Run.storage_id), col(Run.project_id), col(Run.kind), col(Run.options),
+        col(Run.organization_id), col(Run.origin),
+    )  # fmt: skip
+    run = connection.execute(query.where(col(Run.id) == row.run_id)).one()
     return Lease(
         run_id=row.run_id,
         storage_id=run.storage_id or 0,
@@ -86,6 +106,8 @@ def _build_lease(connection: Connection, row: Row[Any]) -> Lease:
         options=dict(run.options),
         owner=row.lease_owner,
         part=PartRange(row.id, row.after_key, row.upto_key, row.size),
+        organization_id=run.organization_id or 0,
+        origin=run.origin or {},
     )
 
 
@@ -138,7 +160,7 @@ def fail_part(app: AppContext, lease: Lease, error: LabeldockError) -> None:
     Raises:
         LeaseLost: it is not ours any more.
     """
-    problem = leases.describe_problem(error)
+    problem = describe_problem(error)
     leases.release(app, lease, {"state": "failed", "problem": problem})
     _wake_run(app, lease.run_id)
 
@@ -260,7 +282,7 @@ def _take_back(app: AppContext, session: Session, part_id: int, run_id: int) -> 
     part = session.exec(query.with_for_update(skip_locked=True)).first()
     if part is None:  # somebody else was quicker, or its worker is back
         return False
-    _log.warning("part_lost", run_id=run_id, part_id=part_id, owner=part.lease_owner)
+    _note_loss(session, part)
     part.attempts += 1
     lost = Interruption(
         "worker_lost",
@@ -277,6 +299,13 @@ def _take_back(app: AppContext, session: Session, part_id: int, run_id: int) -> 
     session.flush()
     note_interruption(connection, run_id, lost)
     return True
+
+
+def _note_loss(session: Session, part: Part) -> None:
+    run = session.exec(select(Run.kind, Run.origin).where(Run.id == part.run_id)).one()
+    RUNS_LOST.labels(run[0]).inc()
+    with correlate((run[1] or {}).get("correlation_id"), run_id=part.run_id):
+        _log.warning("part_lost", part_id=part.id, owner=part.lease_owner)
 
 
 def _describe_loss(part: Part, lost: Interruption) -> dict[str, Any]:

@@ -20,7 +20,8 @@ import orjson
 from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import NotAuthenticated, NotFound
-from labeldock.db.tables import Token, User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Token, User
 from labeldock.services import access, tokens
 from labeldock.services.access import Principal
 from labeldock.services.context import AppContext

@@ -9,7 +9,8 @@ from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.contract.values import Problem
-from labeldock.db.tables import Prediction, Task, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Prediction, Task
 from labeldock.db.types import escape_text
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal

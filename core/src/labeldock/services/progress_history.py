@@ -14,8 +14,9 @@ from typing import Any, Final
 from sqlalchemy import Connection
 from sqlmodel import and_, col, delete, func, or_, select
 
+from labeldock.db.columns import utc_now
 from labeldock.db.history import ProjectPoint
-from labeldock.db.tables import Project, utc_now
+from labeldock.db.tables import Project
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext

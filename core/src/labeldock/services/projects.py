@@ -10,9 +10,10 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 from sqlmodel import Session, col, delete, func, or_, select
 
-from labeldock.contract.errors import InvalidInput
+from labeldock.contract.errors import InvalidInput, NotAllowed, NotFound
 from labeldock.contract.values import Problem
-from labeldock.db.tables import Annotation, Membership, Project, Run, Task, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Annotation, Membership, Project, Run, Task
 from labeldock.db.types import escape_text
 from labeldock.services import access, auditing
 from labeldock.services.access import Permission, Principal, Role
@@ -20,6 +21,7 @@ from labeldock.services.auditing import Action, Deed
 from labeldock.services.context import AppContext
 from labeldock.services.label_configs import check_label_config
 from labeldock.services.project_interface import INTERFACE_FIELDS, check_interface
+from labeldock.services.quotas import Limit, require_room
 from labeldock.services.scopes import Scope
 from labeldock.services.webhooks import outbox as messages
 
@@ -59,6 +61,10 @@ class ProjectView:
     finished_task_number: int
     total_annotations_number: int
     total_predictions_number: int
+    num_tasks_with_annotations: int
+    useful_annotation_number: int
+    ground_truth_number: int
+    skipped_annotations_number: int
 
 
 def create_project(
@@ -79,11 +85,13 @@ def create_project(
     Raises:
         InvalidInput: a value cannot be used.
         NotFound, NotAllowed: as `access.find_home` says.
+        QuotaExceeded: the team may not have more projects.
     """
     access.require_scope(principal, Scope.MANAGE)
     fields = _check_values({"title": "New project", **values})
     with app.database.write() as session:
         home = access.find_home(session, principal, organization_id)
+        require_room(app, session.connection(), home, Limit.PROJECTS)
         project = Project(
             organization_id=home, created_by_id=principal.user_id, **fields
         )
@@ -97,6 +105,26 @@ def create_project(
         _note(session, principal, Action.PROJECT_CREATED, project)
         _tell(session, project.id, messages.Action.PROJECT_CREATED)
         return _view(project)
+
+
+def require_home(app: AppContext, principal: Principal) -> None:
+    """Check that somebody may add a project somewhere, with the token that they use.
+
+    Raises:
+        NotFound, NotAllowed: they may not.
+    """
+    access.require_scope(principal, Scope.MANAGE)
+    with app.database.read() as session:
+        access.find_home(session, principal)
+
+
+def may_create(app: AppContext, principal: Principal) -> bool:
+    """Whether they may."""
+    try:
+        require_home(app, principal)
+    except (NotAllowed, NotFound):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from typing import Any, Final
 import structlog
 from sqlmodel import col, delete, select
 
+from labeldock.db.columns import utc_now
 from labeldock.db.partitions import RunObject
-from labeldock.db.tables import ACTIVE_RUN_STATES, Run, RunError, Storage, utc_now
+from labeldock.db.tables import ACTIVE_RUN_STATES, Run, RunError, Storage
 from labeldock.services import runs
 from labeldock.services.context import AppContext
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
 from sqlmodel import Session, col, select, update
 
 from labeldock.contract.errors import Conflict, NotFound
@@ -16,11 +17,13 @@ from labeldock.contract.observers import RunFinished
 from labeldock.contract.values import Purpose
 from labeldock.db.tables import ACTIVE_RUN_STATES, Run, RunError, Storage
 from labeldock.db.types import database_now
+from labeldock.metrics import RUNS_ENDED
 from labeldock.services import access, part_rows
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext
 from labeldock.services.exporting import outbox
 from labeldock.services.webhooks.outbox import note_run_end
+from labeldock.telemetry import begin_work
 
 DRY_RUN: Final = "dry_run"
 """Kind of a run that reports what an import would do, and writes neither task nor link.
@@ -31,6 +34,7 @@ BACKUP: Final = "backup"
 """Kind of a run that puts a project, or a part of it, into an archive."""
 RESTORE: Final = "restore"
 """Kind of a run that makes a project of an archive; it belongs to who asked for it."""
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +177,18 @@ def retry_run(app: AppContext, principal: Principal, run_id: int) -> RunView:
             )
         if run.storage_id and find_active(session, run.storage_id, run.kind):
             raise Conflict("The storage has another active run.", field="run")
-        _queue_again(session, run)
+        queue_again(session, run)
         view = view_run(run)
     app.bell.ring_run(view.id, view.kind)
     return view
 
 
-def _queue_again(session: Session, run: Run) -> None:
+def queue_again(session: Session, run: Run) -> None:
+    """Let a run that has ended without success go on from its checkpoint."""
     if run.kind == Purpose.EXPORT:
         outbox.reopen_run(session, run)
     run.state = "queued"
+    run.origin = begin_work()
     run.attempts = 0
     run.problem = None
     run.cancel_requested = False
@@ -305,6 +311,10 @@ def require_for_run(
 
 def announce_end(app: AppContext, run: RunView) -> None:
     """Tell the observers that a run reached an end state; after the commit."""
+    RUNS_ENDED.labels(run.kind, run.state).inc()
+    _log.info(
+        "run_ended", run_id=run.id, kind=run.kind, state=run.state, counts=run.counts
+    )
     event = RunFinished(
         run_id=run.id,
         storage_id=run.storage_id,

@@ -16,7 +16,8 @@ from sqlmodel import Session
 from labeldock.contract.errors import Conflict, InvalidInput, LabeldockError
 from labeldock.contract.options import StorageOptions, endpoint_fields
 from labeldock.contract.values import Problem, Purpose
-from labeldock.db.tables import Storage, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Storage
 from labeldock.host.binding import BoundProvider
 from labeldock.host.references import select_model
 from labeldock.services.connections import (

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-import re2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from labeldock.contract.errors import InvalidInput
@@ -183,6 +182,8 @@ def compile_pattern(pattern: str) -> Any:  # re2 has no type of its own
     Raises:
         ValueError: it is not RE2 syntax (which has no lookaheads and backreferences).
     """
+    import re2  # noqa: PLC0415  3 MB, and most storages have no pattern
+
     try:
         options = re2.Options()
         options.log_errors = False

@@ -38,6 +38,7 @@ from labeldock.services.events import requests as event_runs
 from labeldock.services.exporting.deliveries import Deliveries, count_deliveries
 from labeldock.services.exporting.reshaping import read_shape, reshape
 from labeldock.services.importing.retrying import forget_failures
+from labeldock.services.quotas import Limit, require_team_room
 from labeldock.services.runs import RunView
 from labeldock.services.slots.detaching import detach_storage
 from labeldock.services.storage_changes import (
@@ -108,6 +109,7 @@ def add_storage(
     Raises:
         InvalidInput: a value is wrong, or the storage cannot be used: see `problems`.
         UnknownProvider, ProviderUnavailable: as they say.
+        QuotaExceeded: the team may not have more storages.
     """
     _authorize(app, principal, draft.project_id, Permission.MANAGE)
     fields, options, bound = validate_draft(app, draft)
@@ -124,6 +126,8 @@ def add_storage(
     )
     with app.database.write() as session:
         access.require(session, principal, draft.project_id, Permission.MANAGE)
+        connection = session.connection()
+        require_team_room(app, connection, draft.project_id, Limit.STORAGES)
         session.add(storage)
         session.flush()
         scheduling.plan_next_run(session, storage, before=None)

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.contract.observers import TasksCreated
+from labeldock.db.columns import utc_now
 from labeldock.db.slots import Reference
 from labeldock.db.tables import (
     NO_ROW,
@@ -20,7 +21,6 @@ from labeldock.db.tables import (
     Prediction,
     Project,
     Task,
-    utc_now,
 )
 from labeldock.services import access, projects
 from labeldock.services.access import Permission, Principal
@@ -30,8 +30,9 @@ from labeldock.services.annotations import (
     ring_deliveries,
 )
 from labeldock.services.context import AppContext
-from labeldock.services.counters import lock_tasks
+from labeldock.services.counters import lock_tasks, measure_tasks, take_off
 from labeldock.services.exporting import outbox
+from labeldock.services.quotas import Limit, require_team_room
 from labeldock.services.task_selection import EVERY_TASK, TaskSelection
 from labeldock.services.webhooks.outbox import note_deleted_tasks, note_tasks
 
@@ -95,6 +96,7 @@ def create_task(
 
     Raises:
         InvalidInput: the data is neither an object nor a list.
+        QuotaExceeded: the team may not have more tasks.
     """
     if not isinstance(data, dict | list) or not data:
         raise InvalidInput(
@@ -104,6 +106,7 @@ def create_task(
         )
     with app.database.write() as session:
         access.require(session, principal, project_id, Permission.MANAGE)
+        require_team_room(app, session.connection(), project_id, Limit.TASKS)
         task = Task(project_id=project_id, inner_id=0, data=data)
         task.overlap = projects.load_project(session, project_id).maximum_annotations
         task.updated_by_id = principal.user_id
@@ -235,39 +238,14 @@ def delete_task(app: AppContext, principal: Principal, task_id: int) -> None:
         task = load_task(session, principal, task_id, Permission.MANAGE)
         lock_tasks(session, [task_id])
         storages = outbox.unwant_tasks(session, task.project_id, [task_id])
+        share = measure_tasks(session, [task_id])
         session.execute(delete(Task).where(col(Task.id) == task_id))
-        recount_tasks(session, task.project_id)
         connection = session.connection()
+        take_off(connection, task.project_id, share)
         note_deleted_tasks(connection, task.project_id, [task_id], batch=1)
         return storages
 
     ring_deliveries(app, app.database.transact(use_case))
-
-
-def recount_tasks(session: Session, project_id: int) -> None:
-    """Count anew. Who adds to the counters meanwhile waits, and then adds to these."""
-    project = select(Project.id).where(Project.id == project_id)
-    session.exec(project.with_for_update(key_share=True)).one()
-    sums = session.exec(
-        select(
-            func.count(col(Task.id)),
-            func.coalesce(func.sum(col(Task.total_annotations)), 0),
-            func.coalesce(func.sum(col(Task.total_predictions)), 0),
-        ).where(Task.project_id == project_id)
-    ).one()
-    finished = select(func.count(col(Task.id))).where(
-        Task.project_id == project_id, Task.is_labeled
-    )
-    session.execute(
-        update(Project)
-        .where(col(Project.id) == project_id)
-        .values(
-            task_number=sums[0],
-            total_annotations_number=sums[1],
-            total_predictions_number=sums[2],
-            finished_task_number=finished.scalar_subquery(),
-        )
-    )
 
 
 def _view_many(

@@ -16,7 +16,8 @@ from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import InvalidInput, NotAllowed, NotFound
 from labeldock.db.accounts import OrganizationMember
-from labeldock.db.tables import Token, User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Token, User
 from labeldock.db.types import escape_text
 from labeldock.services import access, auditing
 from labeldock.services.access import Principal

@@ -76,10 +76,11 @@ def save_upload(
         user_id=principal.user_id,
         name=chosen,
         content_type=kind,
+        size=size,
     )
     with app.database.write() as session:
         access.require(session, principal, project_id, Permission.MANAGE)
-        file_id = reserve_file(session, new).id
+        file_id = reserve_file(app, session, new).id
     try:
         saved = open_store(app).save(new.key, content, kind)
     except LabeldockError:

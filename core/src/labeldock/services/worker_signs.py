@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlmodel import col, delete, select, update
 
+from labeldock.db.columns import utc_now
 from labeldock.db.history import WorkerSign
-from labeldock.db.tables import utc_now
 from labeldock.services.context import AppContext
 
 PERIOD: Final = timedelta(seconds=20)

@@ -23,11 +23,12 @@ from labeldock.services.events.requests import ONLY_INBOX
 from labeldock.services.exporting.export import export_slice
 from labeldock.services.importing.dry_run import dry_slice
 from labeldock.services.importing.walk import import_slice
+from labeldock.services.interruptions import describe_problem
 from labeldock.services.leases import Lease, LeaseLost
 from labeldock.services.restoring.work import restore_slice
 from labeldock.services.runs import RunView
+from labeldock.services.slices import opened_slice
 from labeldock.services.slots.check_run import REFERENCE_CHECK, check_slice
-from labeldock.telemetry import correlate
 
 _WORK: Final[Mapping[str, Callable[[AppContext, Lease], bool]]] = {
     "import": import_slice,
@@ -72,16 +73,19 @@ def work_slice(
     since the run is in other hands.
     """
     lease.ending = ending or lease.ending
-    with correlate(run_id=lease.run_id, storage_id=lease.storage_id):
+    with opened_slice(lease) as span:
         try:
             with leases.heartbeat(app, lease), SLICE_SECONDS.labels(lease.kind).time():
                 return not _find_work(lease)(app, lease)
         except LeaseLost:
             LEASES_LOST.labels(lease.kind).inc()
             _log.info("lease_lost")
+            span.fail(LeaseLost.code)
         except LabeldockError as error:
+            span.fail(error.code)
             _note_failure(app, lease, error)
         except Exception as error:  # noqa: BLE001  the job boundary: the run's row says so
+            span.fail(type(error).__name__)
             if is_outage(error):
                 _note_failure(app, lease, _describe_outage(error))
             else:
@@ -143,7 +147,7 @@ def _note(
     elif may_pass:
         leases.postpone(app, lease, error)
     else:
-        problem = leases.describe_problem(error)
+        problem = describe_problem(error)
         leases.finish(app, lease, "failed", problem=problem)
 
 

@@ -33,7 +33,9 @@ from labeldock.web.middleware import (
 )
 from labeldock.web.openapi import routes as openapi
 from labeldock.web.problems import build_answer
+from labeldock.web.rate_limits import RateLimits
 from labeldock.web.rendering import render_json
+from labeldock.web.tracing import list_watchers
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -50,13 +52,15 @@ def create_app(app: AppContext, *, lifespan: Lifespan | None = None) -> Starlett
         HTTPException: answer_error,
     }
     journal = MediaJournal(app) if app.settings.audit_media else None
+    rates = RateLimits(app.settings)
     return Starlette(
         routes=list_routes(app, journal),
-        lifespan=lifespan if journal is None else _keep(journal, lifespan),
+        lifespan=_end(lifespan, journal, rates),
         exception_handlers=known,
         middleware=[
             Middleware(RequestMeter),
-            Middleware(ContextMiddleware, parts=app),
+            Middleware(ContextMiddleware, parts=app, rates=rates),
+            *list_watchers(app.settings),
             Middleware(SecurityHeaders, settings=app.settings),
             *list_middleware(app.settings),
             Middleware(
@@ -68,7 +72,9 @@ def create_app(app: AppContext, *, lifespan: Lifespan | None = None) -> Starlett
     )
 
 
-def _keep(journal: MediaJournal, lifespan: Lifespan | None) -> Lifespan:
+def _end(
+    lifespan: Lifespan | None, journal: MediaJournal | None, rates: RateLimits
+) -> Lifespan:
     """Write at the end what is not written yet, while the database is still open."""
 
     @asynccontextmanager
@@ -77,7 +83,9 @@ def _keep(journal: MediaJournal, lifespan: Lifespan | None) -> Lifespan:
             try:
                 yield
             finally:
-                await asyncio.to_thread(journal.write)
+                rates.close()
+                if journal is not None:
+                    await asyncio.to_thread(journal.write)
 
     return live
 
@@ -105,7 +113,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
     """Answer any error: with a page where a person asks, else with JSON."""
     if isinstance(error, NotAuthenticated):
         address = find_address(request.scope)
-        context_of(request).rate_limits.count_stranger(address)
+        await context_of(request).rate_limits.count_stranger(address)
     answer = build_answer(error, context_of(request).correlation_id)
     if console.wants_page(request):
         return await console.render_problem(request, answer)

@@ -69,7 +69,7 @@ class LoginRequired:
         context = context_of(request)
         context.user = await identify(request)
         if self._is_counted:
-            context.rate_limits.count_caller(context.user)
+            await context.rate_limits.count_caller(context.user)
         await self._app(scope, receive, send)
 
 

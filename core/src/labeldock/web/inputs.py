@@ -84,7 +84,11 @@ Reference = Annotated[
 
 
 class Query(BaseModel):
-    """Base of what is read of a query; a parameter that is empty is left out."""
+    """Base of what is read of a query; a parameter that is empty is left out.
+
+    Clients send parameters that are not for us. Where one that is passed over would
+    mislead, a model forbids them: `model_config = ConfigDict(extra="forbid")`.
+    """
 
     model_config = ConfigDict(
         extra="ignore", hide_input_in_errors=True, frozen=True, validate_by_name=True
@@ -94,7 +98,10 @@ class Query(BaseModel):
 class Body(BaseModel):
     """Base of what is read of a JSON body or a form."""
 
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    # Built when it is first used: a process holds a hundred, and is asked for a few.
+    model_config = ConfigDict(
+        extra="ignore", hide_input_in_errors=True, defer_build=True
+    )
 
     def given(self) -> dict[str, Any]:
         """The fields that the client sent."""
@@ -172,6 +179,9 @@ def read_query(request: Request, model: type[ModelT]) -> ModelT:
             texts = [text.strip() for text in texts if text.strip()]
         if texts:
             values[key] = texts if _is_list(info) else texts[-1]
+    if model.model_config.get("extra") == "forbid":
+        known = {info.alias or name for name, info in model.model_fields.items()}
+        values |= {name: text for name, text in given.items() if name not in known}
     return _validate(model, values)
 
 

@@ -17,6 +17,7 @@ from labeldock import metrics
 from labeldock.contract.errors import NotAllowed
 from labeldock.services.backlog import BacklogCollector
 from labeldock.services.context import AppContext
+from labeldock.services.quotas.metering import LimitCollector
 from labeldock.web.authentication import identify, read_token
 from labeldock.web.context import context_of
 from labeldock.web.operations import Content, Need, operation
@@ -83,7 +84,8 @@ async def show_metrics(request: Request) -> Response:
         caller = await identify(request)
         if not caller.is_admin:
             raise NotAllowed("Only administrators may see the metrics.")
-    text = await run_in_threadpool(metrics.render, BacklogCollector(app))
+    collectors = BacklogCollector(app), LimitCollector(app)
+    text = await run_in_threadpool(metrics.render, *collectors)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

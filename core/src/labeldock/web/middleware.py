@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -25,19 +24,18 @@ from labeldock.web.rate_limits import RateLimits
 CORRELATION_HEADER: Final = "X-Correlation-Id"
 API_PREFIX: Final = "/api/"
 RawHeaders = list[tuple[bytes, bytes]]
-_CORRELATION_ID: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
 class ContextMiddleware:
     """Gives each request its context, and its id to the log and to the client."""
 
-    def __init__(self, app: ASGIApp, parts: AppContext) -> None:
+    def __init__(self, app: ASGIApp, parts: AppContext, rates: RateLimits) -> None:
         """Keep what endpoints work with."""
         self._app = app
         self._parts = parts
         self._callers = CallerCache()
         self._logins = LoginLimits()
-        self._rates = RateLimits(parts.settings)
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -45,8 +43,8 @@ class ContextMiddleware:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get(CORRELATION_HEADER, "")
-        is_usable = _CORRELATION_ID.fullmatch(given)
-        with telemetry.correlate(given if is_usable else None) as correlation_id:
+        wanted = telemetry.pick_correlation_id(given)
+        with telemetry.correlate(wanted) as correlation_id:
             context = RequestContext(
                 self._parts, self._callers, self._logins, self._rates, correlation_id
             )

@@ -20,6 +20,7 @@ from labeldock.contract.errors import InvalidInput, LabeldockError
 from labeldock.contract.values import Problem
 from labeldock.db.engine import is_outage
 from labeldock.services.persistent.folder import NoSpace
+from labeldock.services.quotas import QuotaExceeded
 from labeldock.web.release import VERSION
 
 _log = structlog.get_logger(__name__)
@@ -60,6 +61,7 @@ STATUSES: Final[Mapping[type[LabeldockError], int]] = {
     errors.Unavailable: 424,
     errors.OperationTimeout: 424,
     NoSpace: 424,
+    QuotaExceeded: 403,
 }
 """Every kind of error. A kind that is not listed here is answered like its base."""
 
@@ -137,6 +139,9 @@ def _answer_unexpected(error: Exception, correlation_id: str) -> Answer:
 
 
 def _describe(error: LabeldockError, status: int) -> dict[str, Any]:
+    if isinstance(error, QuotaExceeded):  # a script may wait for it to be raised
+        detail = _join(error.message, error.remedy)
+        return _build_envelope(status, detail, code=error.code, field=error.field)
     if not isinstance(error, InvalidInput):
         return _build_envelope(status, _join(error.message, error.remedy))
     problems = error.problems or (Problem(error.field, error.message, error.remedy),)

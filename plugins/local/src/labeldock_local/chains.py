@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from labeldock_local.folders import open_listing, opened_path
-from labeldock_local.names import SortedNames
+from labeldock_local.names import NameReader, SortedNames
 
 _MAX_OPEN: Final = 32
 
@@ -22,14 +21,14 @@ class Folder:
         descriptor: open for listing, or -1.
         start: the first name that is still to come; None if no more are.
         names: what is known of its names.
-        rest: the names still to come, while they are gone through.
+        rest: goes through the names still to come.
     """
 
     head: bytes
     descriptor: int = -1
     start: bytes | None = b""
     names: SortedNames | None = None
-    rest: Iterator[bytes] | None = None
+    rest: NameReader | None = None
 
     def close(self) -> None:
         if self.descriptor >= 0:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import PurePosixPath
@@ -44,6 +45,47 @@ _OWN_TYPES: Final = {
     ".zip": "application/zip",
     ".zst": "application/zstd",
 }
+
+
+UNUSUAL: Final = (OSError, ValueError, OverflowError)
+"""What may keep one name of many from being listed as the others are."""
+
+
+def list_infos(folder: int, head: bytes, names: Sequence[bytes]) -> list[ObjectInfo]:
+    """What a listing says of regular files: what runs once per object is in here.
+
+    Args:
+        folder: descriptor of the folder that they are in.
+        head: its path below the storage's folder, "" or with a final slash.
+        names: at least one.
+
+    Raises:
+        OSError, ValueError, OverflowError: something is the matter with one of them,
+            and each has to be looked at by itself.
+    """
+    look, time = os.stat, datetime.fromtimestamp
+    found = [look(name, dir_fd=folder, follow_symlinks=False) for name in names]
+    if {stat.S_IFMT(status.st_mode) for status in found} != {stat.S_IFREG}:
+        raise ValueError("not a file")
+    keys = (head + (b"\0" + head).join(names)).decode().split("\0")
+    # As `build_listed` has it, without the calls: a third of the time.
+    new, info = tuple.__new__, ObjectInfo
+    return [
+        new(info, (
+            key,
+            of.st_size,
+            "%x-%x-%x" % (of.st_mtime_ns, of.st_size, of.st_ino),  # noqa: UP031  quicker
+            time(of.st_mtime, UTC),
+            None,
+        ))
+        for key, of in zip(keys, found, strict=True)
+    ]  # fmt: skip
+
+
+def build_listed(key: str, status: os.stat_result) -> ObjectInfo:
+    """What a listing says of an object."""
+    etag, time = render_etag(status), render_time(status.st_mtime)
+    return ObjectInfo(key, status.st_size, etag, time)
 
 
 def render_etag(status: os.stat_result) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from bisect import bisect_left
+from collections.abc import Mapping
+from itertools import chain
 from typing import Final
 
-from labeldock.contract import ObjectInfo
 from labeldock_local.chains import Chain, Folder
 from labeldock_local.folders import open_listing
 from labeldock_local.keys import (
@@ -24,14 +24,13 @@ from labeldock_local.keys import (
     after_folder,
     is_name,
 )
-from labeldock_local.names import SortedNames, read_names
-from labeldock_local.objects import render_etag, render_time
+from labeldock_local.names import NameReader, SortedNames, read_names
+from labeldock_local.objects import UNUSUAL, build_listed, list_infos
 from labeldock_local.pages import Page, Plan, is_text
 from labeldock_local.snapshots import SnapshotCache, list_names
 
 _NAMES_BUDGET: Final = 8 * 1024 * 1024
 _LEAST_BUDGET: Final = 64 * 1024
-_SLASH: Final = ord("/")
 
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
@@ -129,9 +128,9 @@ class Walk:
             self._chain.leave()
             return
         if folder.rest is None:
-            self._load(folder, folder.start or b"", page)
+            folder.rest = self._load(folder, folder.start or b"")
         before = len(page.objects)
-        name = self._add_files(folder, page)
+        name = self._add_files(folder, folder.rest, page)
         page.room -= len(page.objects) - before
         if name:
             self._meet_folder(folder, name, page)
@@ -150,7 +149,7 @@ class Walk:
             return False
         return True
 
-    def _load(self, folder: Folder, start: bytes, page: Page) -> None:
+    def _load(self, folder: Folder, start: bytes) -> NameReader:
         names = self._known.get(folder.head)
         if names is None or not names.covers(start):
             budget = _NAMES_BUDGET // len(self._chain.folders)
@@ -158,36 +157,40 @@ class Walk:
                 folder.descriptor, start, max(budget, _LEAST_BUDGET), self._cache
             )
         folder.names = names
-        folder.rest = names.list_from(start)
+        return NameReader(names.list_blocks(start))
+
+    def _add_files(self, folder: Folder, rest: NameReader, page: Page) -> bytes:
+        """Add some files, or come to a sub-folder, whose name is returned."""
+        end = self._plan.keys.find_end(folder.head)
+        names = rest.take(page.room)
+        last = names[-1] if names else b""
+        if end is not None and last >= end:
+            names = names[: bisect_left(names, end)]
+        elif last.endswith(b"/"):
+            folder.start = after_folder(last)
+            return last
         if len(folder.head) + MAX_NAME_BYTES > MAX_KEY_BYTES:
-            folder.rest = _leave_out_long(folder.rest, folder.head, page)
-
-    def _add_files(self, folder: Folder, page: Page) -> bytes:
-        """Add files up to a sub-folder, whose name is returned.
-
-        The loop that runs once per object: it does as little as it can.
-        """
-        head, end = folder.head, self._plan.keys.find_end(folder.head)
-        add, descriptor = page.objects.append, folder.descriptor
-        look, is_file = os.stat, stat.S_ISREG
-        name = b""
-        for name in islice(folder.rest or (), page.room):
-            if end is not None and name >= end:
-                break
-            if name[-1] == _SLASH:
-                folder.start = after_folder(name)
-                return name
-            try:
-                status = look(name, dir_fd=descriptor, follow_symlinks=False)
-                key = (head + name).decode()
-            except (OSError, UnicodeDecodeError) as error:
-                self._report(head + name, error, page)
-                continue
-            if is_file(status.st_mode):
-                time = render_time(status.st_mtime)
-                add(ObjectInfo(key, status.st_size, render_etag(status), time))
-        self._note_position(folder, name)
+            names = _leave_out_long(names, folder.head, page)
+        try:
+            if names:
+                page.objects += list_infos(folder.descriptor, folder.head, names)
+        except UNUSUAL:
+            for name in names:
+                self._add_file(folder, name, page)
+        self._note_position(folder, last)
         return b""
+
+    def _add_file(self, folder: Folder, name: bytes, page: Page) -> None:
+        """Add a file, or say what is the matter with it."""
+        path = folder.head + name
+        try:
+            status = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+            key = path.decode()
+        except (OSError, UnicodeDecodeError) as error:
+            self._report(path, error, page)
+            return
+        if stat.S_ISREG(status.st_mode):
+            page.objects.append(build_listed(key, status))
 
     def _note_position(self, folder: Folder, name: bytes) -> None:
         if name:
@@ -225,12 +228,12 @@ class Walk:
             os.close(descriptor)
 
 
-def _leave_out_long(names: Iterator[bytes], head: bytes, page: Page) -> Iterator[bytes]:
+def _leave_out_long(names: list[bytes], head: bytes, page: Page) -> list[bytes]:
+    most = MAX_KEY_BYTES - len(head)
     for name in names:
-        if name[-1] == _SLASH or len(head) + len(name) <= MAX_KEY_BYTES:
-            yield name
-        else:
+        if len(name) > most:
             page.add_bad_name(head + name)
+    return [name for name in names if len(name) <= most]
 
 
 def has_object(folder: int, head: bytes, keys: KeyRange) -> bool:
@@ -248,8 +251,8 @@ def _has_file(folder: int, head: bytes, keys: KeyRange) -> bool:
     """A look at the folder itself, in the order of the disk: nothing is sorted."""
     with os.scandir(folder) as entries:
         return any(
-            name[-1] != _SLASH and is_text(name) and keys.holds(head + name)
-            for name in read_names(entries)
+            not name.endswith(b"/") and is_text(name) and keys.holds(head + name)
+            for name in chain.from_iterable(read_names(entries))
         )
 
 

@@ -41,11 +41,9 @@ from labeldock.services.access.sessions import (
 )
 from labeldock.services.access.tokens import (
     authenticate,
-    create_token,
     find_token,
     hash_token,
     note_use,
-    revoke_token,
 )
 from labeldock.services.access.users import (
     NewUser,
@@ -82,7 +80,6 @@ __all__ = [
     "check_address",
     "check_password",
     "count_users",
-    "create_token",
     "create_user",
     "end_sessions",
     "find_active",
@@ -111,6 +108,5 @@ __all__ = [
     "require",
     "require_organization",
     "require_scope",
-    "revoke_token",
     "select_known",
 ]

@@ -1,59 +1,20 @@
-"""Tokens of the older kind: opaque, lasting, kept as a hash."""
+"""Whom tokens belong to; they are made and ended by `services/tokens`."""
 
 from __future__ import annotations
 
 import hashlib
-import secrets
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlmodel import col, or_, select, update
 
-from labeldock.contract.errors import NotAuthenticated, NotFound
-from labeldock.db.tables import Token, User, utc_now
+from labeldock.contract.errors import NotAuthenticated
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Token, User
 from labeldock.services.access.principals import Principal, build_principal
-from labeldock.services.access.users import find_user
 from labeldock.services.context import AppContext
 
-_TOKEN_BYTES: Final = 20  # 40 hex digits, the length that clients know
 _ACTIVITY_STEP: Final = timedelta(minutes=1)
-
-
-def create_token(app: AppContext, email: str, *, title: str = "") -> str:
-    """Make a personal token; only its hash is kept, so it is shown once.
-
-    Raises:
-        NotFound: nobody has this address.
-    """
-    principal = find_user(app, email)
-    token = secrets.token_hex(_TOKEN_BYTES)
-    with app.database.write() as session:
-        session.add(
-            Token(
-                user_id=principal.user_id,
-                token_hash=hash_token(token),
-                hint=token[:4],
-                title=title,
-            )
-        )
-    return token
-
-
-def revoke_token(app: AppContext, token: str) -> None:
-    """End a token's validity.
-
-    Raises:
-        NotFound: there is no such token in force.
-    """
-    with app.database.write() as session:
-        revoked = session.exec(
-            update(Token)
-            .where(col(Token.token_hash) == hash_token(token))
-            .where(col(Token.revoked_at).is_(None))
-            .values(revoked_at=utc_now())
-        )
-        if revoked.rowcount != 1:
-            raise NotFound("There is no such token in force.", field="token")
 
 
 def authenticate(app: AppContext, token: str) -> Principal:

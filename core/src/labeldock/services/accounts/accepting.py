@@ -11,7 +11,8 @@ from sqlmodel import Session, col, or_, select, update
 from labeldock.contract.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from labeldock.contract.values import Problem
 from labeldock.db.accounts import Invitation, Organization, OrganizationMember
-from labeldock.db.tables import Membership, Project, User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Membership, Project, User
 from labeldock.services import access
 from labeldock.services.access import Login, NewUser, OrganizationRole, Principal
 from labeldock.services.accounts.links import hash_link
@@ -20,6 +21,7 @@ from labeldock.services.accounts.notes import note_organization, note_user
 from labeldock.services.accounts.users import check_names
 from labeldock.services.auditing import Action
 from labeldock.services.context import AppContext
+from labeldock.services.quotas import Limit, require_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ def accept_invitation(app: AppContext, principal: Principal, token: str) -> None
                 remedy="Log out, and open it again as that user.",
             )
         user = session.get_one(User, principal.user_id)
+        if session.get(OrganizationMember, (row.organization_id, user.id)) is None:
+            connection = session.connection()
+            require_room(app, connection, row.organization_id, Limit.MEMBERS)
         join(session, principal, user, row)
 
     app.database.transact(use_case)
@@ -93,6 +98,7 @@ def sign_up(app: AppContext, token: str, values: Mapping[str, Any]) -> Login:
         row = load_open(session, token)
         # First: a new row that refers to it would have many wait for one another.
         lock_organization(session, row.organization_id)
+        require_room(app, session.connection(), row.organization_id, Limit.MEMBERS)
         role = OrganizationRole(row.role)
         user = access.insert_user(session, new, row.organization_id, role)
         principal = access.build_principal(user)

@@ -15,7 +15,8 @@ from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.db.accounts import Invitation
-from labeldock.db.tables import Project, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Project
 from labeldock.services import access
 from labeldock.services.access import OrganizationRole, Principal, Role
 from labeldock.services.accounts.links import hash_link, make_link_token

@@ -18,7 +18,8 @@ from sqlmodel import Session, col, select, update
 
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.db.accounts import Identity, OneTimeLink
-from labeldock.db.tables import Token, User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Token, User
 from labeldock.services import access
 from labeldock.services.access import Login, NewUser, OrganizationRole, Principal
 from labeldock.services.accounts.control import load_controlled

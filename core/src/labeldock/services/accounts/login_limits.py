@@ -15,7 +15,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import Session, col, delete, update
 
 from labeldock.db.accounts import LoginLimit
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import utc_now
 from labeldock.services.context import AppContext
 
 WINDOW: Final = timedelta(minutes=5)

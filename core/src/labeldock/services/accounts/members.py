@@ -10,7 +10,8 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from labeldock.contract.errors import Conflict, NotFound
 from labeldock.db.accounts import Invitation, Organization, OrganizationMember
-from labeldock.db.tables import Membership, Project, User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Membership, Project, User
 from labeldock.services import access
 from labeldock.services.access import OrganizationRole, Principal
 from labeldock.services.accounts.handing_over import hand_over
@@ -19,6 +20,7 @@ from labeldock.services.accounts.organizations import load_organization, require
 from labeldock.services.auditing import Action
 from labeldock.services.context import AppContext
 from labeldock.services.people import Person, view_person
+from labeldock.services.quotas import Limit, require_room
 from labeldock.services.scopes import Scope
 
 _HEAD = OrganizationRole.ADMINISTRATOR
@@ -85,6 +87,7 @@ def add_member(
         NotFound, NotAllowed: as they say.
         InvalidInput: there is no such role.
         Conflict: they are in it already.
+        QuotaExceeded: the team may not have more members.
     """
     access.require_scope(principal, Scope.ADMIN)
     chosen = access.parse_role(OrganizationRole, role)
@@ -97,6 +100,7 @@ def add_member(
             raise NotFound(f"There is no user {user_id}.", field="user")
         if session.get(OrganizationMember, (organization_id, user_id)):
             raise Conflict("They are a member already.", field="user")
+        require_room(app, session.connection(), organization_id, Limit.MEMBERS)
         insert_member(session, organization_id, user, chosen)
         note_organization(
             session,

@@ -11,7 +11,8 @@ from sqlmodel import Session, col, func, select
 
 from labeldock.contract.errors import Conflict, InvalidInput, NotAllowed
 from labeldock.db.accounts import Organization, OrganizationMember
-from labeldock.db.tables import Project, User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Project, User
 from labeldock.db.types import escape_text
 from labeldock.services import access
 from labeldock.services.access import OrganizationRole, Principal

@@ -11,7 +11,8 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.db.accounts import Identity, OneTimeLink, OrganizationMember
-from labeldock.db.tables import Membership, Token, User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Membership, Token, User
 from labeldock.db.types import escape_text
 from labeldock.services import access
 from labeldock.services.access import NewUser, OrganizationRole, Principal
@@ -28,6 +29,7 @@ from labeldock.services.accounts.organizations import require_admin
 from labeldock.services.auditing import Action
 from labeldock.services.context import AppContext
 from labeldock.services.people import Person, view_person
+from labeldock.services.quotas import Limit, require_room
 from labeldock.services.scopes import Scope
 
 LONGEST_NAME: Final = 150
@@ -93,6 +95,7 @@ def add_user(
         NotAllowed: only administrators of the installation may; others invite.
         InvalidInput: a value cannot be used.
         Conflict: the address is taken.
+        QuotaExceeded: the team that they begin in may not have more members.
     """
     if principal is not None:
         access.require_scope(principal, Scope.ADMIN)
@@ -106,6 +109,7 @@ def add_user(
     with access.refuse_taken(new.address), app.database.write() as session:
         home = access.find_active(session, principal) if principal else None
         home = home or access.find_first_organization(session)
+        require_room(app, session.connection(), home, Limit.MEMBERS)
         user = access.insert_user(session, new, home, role)
         note_user(session, principal, Action.USER_CREATED, user.id, email=new.address)
         return view_person(user)

@@ -12,7 +12,8 @@ from sqlmodel import Session, col, select
 from labeldock.contract.errors import InvalidInput, NotFound
 from labeldock.contract.values import Purpose
 from labeldock.db.archives import BackgroundRequest
-from labeldock.db.tables import Run, Storage, Task, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Run, Storage, Task
 from labeldock.db.types import database_now
 from labeldock.services import access, auditing, runs
 from labeldock.services.access import Permission, Principal

@@ -151,7 +151,8 @@ class _Delivery:
                 checkpoint={},
                 counts=self.lease.counts,
             )
-            file_id = reserve_file(session, self._describe(session, key)).id
+            new = self._describe(session, key, size)
+            file_id = reserve_file(self.app, session, new).id
         saved = open_store(self.app).adopt(key, path, ZIP, self.lease.move)
 
         def also(session: Session) -> None:
@@ -162,7 +163,7 @@ class _Delivery:
 
         return also
 
-    def _describe(self, session: Session, key: str) -> NewFile:
+    def _describe(self, session: Session, key: str, size: int) -> NewFile:
         request = _find_request(session, self.lease.run_id)
         return NewFile(
             key=key,
@@ -172,6 +173,7 @@ class _Delivery:
             run_id=self.lease.run_id,
             name=self.job.filename,
             content_type=ZIP,
+            size=size,
         )
 
     def _send(self, path: Path, storage_id: int) -> Also:

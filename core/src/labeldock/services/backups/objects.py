@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,6 +37,7 @@ from labeldock.contract.values import (
 from labeldock.services.backups.places import Object
 from labeldock.services.connections import Place
 from labeldock.settings import Settings
+from labeldock.telemetry import CorrelatedPool
 
 SMALL: Final = 4 * 1024 * 1024
 """The largest object that is read whole, ahead of its turn."""
@@ -131,7 +132,7 @@ def fetch_objects(
         StorageError: a storage as a whole does not answer.
     """
     most = max(1, min(2 * settings.read_threads, settings.read_ahead_bytes // SMALL))
-    with ThreadPoolExecutor(settings.read_threads, "backup-media") as pool:
+    with CorrelatedPool(settings.read_threads, "backup-media") as pool:
         try:
             ahead: deque[Future[Fetched]] = deque()
             for each in wanted:

@@ -12,14 +12,14 @@ from sqlmodel import Session, col, select, update
 
 from labeldock.contract.errors import InvalidInput, LabeldockError, NotFound
 from labeldock.db.archives import BackupPlan
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import utc_now
 from labeldock.services import access, runs
 from labeldock.services.access import Permission, Principal
 from labeldock.services.backups.asking import BackupAsk, add_request, check_place
 from labeldock.services.backups.naming import check_filename
 from labeldock.services.backups.requests import load_run_id
 from labeldock.services.context import AppContext
-from labeldock.services.leases import describe_problem
+from labeldock.services.interruptions import describe_problem
 from labeldock.services.schedules import parse_schedule
 from labeldock.services.scheduling import read_clock
 

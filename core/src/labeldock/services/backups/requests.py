@@ -11,7 +11,8 @@ from sqlmodel import Session, col, or_, select
 
 from labeldock.contract.errors import Conflict, NotAllowed, NotFound
 from labeldock.db.archives import BackgroundRequest, StoredFile
-from labeldock.db.tables import ACTIVE_RUN_STATES, Project, Run, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import ACTIVE_RUN_STATES, Project, Run
 from labeldock.services import access, runs
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext

@@ -11,7 +11,8 @@ from sqlmodel import Session, col, or_, select
 from labeldock.contract.errors import LabeldockError
 from labeldock.contract.values import DeleteRequest
 from labeldock.db.archives import BackgroundRequest, BackupPlan
-from labeldock.db.tables import ACTIVE_RUN_STATES, Run, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import ACTIVE_RUN_STATES, Run
 from labeldock.services.backups.jobs import BackupJob
 from labeldock.services.connections import load_connection
 from labeldock.services.context import AppContext

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from labeldock.services.buckets.states import (
 )
 from labeldock.services.context import AppContext
 from labeldock.services.importing.source import is_marker
+from labeldock.telemetry import CorrelatedPool
 
 _PAGE: Final = 60
 _COUNTED: Final = 1000
@@ -123,7 +124,7 @@ def _count_all(
     bucket: OpenBucket, parent: str, prefixes: Sequence[str]
 ) -> tuple[Subfolder, ...]:
     """The folders, each counted as far as one listing goes, within a few seconds."""
-    pool = ThreadPoolExecutor(_COUNTERS, thread_name_prefix="folders")
+    pool = CorrelatedPool(_COUNTERS, thread_name_prefix="folders")
     counting = [pool.submit(partial(_count, bucket, parent, p)) for p in prefixes]
     done, _ = wait(counting, timeout=_COUNT_SECONDS)
     pool.shutdown(wait=False, cancel_futures=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from PIL import Image
 
 from labeldock.contract.errors import InvalidInput
 from labeldock.services.cvat.documents import Data, ManifestItem, parse
@@ -157,6 +156,8 @@ def _split_digits(name: str) -> list[tuple[int, str]]:
 
 
 def _measure(archive: CvatArchive, name: str) -> tuple[int, int]:
+    from PIL import Image  # noqa: PLC0415  few processes ever read such an archive
+
     try:
         with archive.open(name) as stream, Image.open(stream) as image:
             return image.size

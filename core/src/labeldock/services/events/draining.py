@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -36,6 +35,7 @@ from labeldock.services.importing.pages import Failure, list_linked_keys
 from labeldock.services.importing.source import Source, load_source
 from labeldock.services.importing.stretches import import_stretch
 from labeldock.services.leases import Lease
+from labeldock.telemetry import CorrelatedPool
 
 BETWEEN_PAGES: Final = 200
 """How many keys are looked at, at most, before a walk goes on with its next page."""
@@ -126,7 +126,7 @@ def _look_at(
     if not keys:
         return
     find = partial(_find, source, lease)
-    with ThreadPoolExecutor(app.settings.read_threads, "events") as pool:
+    with CorrelatedPool(app.settings.read_threads, "events") as pool:
         found = dict(zip(keys, pool.map(find, keys), strict=True))
     failures = [item for item in found.values() if isinstance(item, Failure)]
     untold = {failure.key for failure in failures}

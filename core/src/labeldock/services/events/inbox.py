@@ -13,9 +13,10 @@ from sqlmodel import Session, and_, col, delete, or_, select, update
 
 from labeldock.contract.errors import NotFound, Unavailable
 from labeldock.contract.values import MAX_KEY_BYTES
+from labeldock.db.columns import utc_now
 from labeldock.db.messages import EventInlet, InboxEntry
 from labeldock.db.partitions import OPEN_PART_STATES, Part
-from labeldock.db.tables import Storage, utc_now
+from labeldock.db.tables import Storage
 from labeldock.services.context import AppContext
 from labeldock.services.events.envelopes import Notice, iterate_keys
 from labeldock.services.events.requests import request_drain

@@ -13,8 +13,9 @@ from sqlmodel import Session
 
 from labeldock.contract.errors import InvalidInput, NotAuthenticated, NotFound
 from labeldock.contract.values import Purpose
+from labeldock.db.columns import utc_now
 from labeldock.db.messages import EventInlet
-from labeldock.db.tables import Storage, utc_now
+from labeldock.db.tables import Storage
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext

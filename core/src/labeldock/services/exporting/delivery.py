@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from labeldock import tracing
 from labeldock.contract.errors import LabeldockError, NotFound
 from labeldock.db.tables import Annotation, Storage
 from labeldock.services.connections import open_connection
@@ -31,6 +31,7 @@ from labeldock.services.exporting.payloads import build_payloads
 from labeldock.services.exporting.plans import Plan, build_plan, choose_workers
 from labeldock.services.exporting.sending import Courier, Order
 from labeldock.services.exporting.settling import Settlement, settle
+from labeldock.telemetry import CorrelatedPool
 
 _BEGIN_SECONDS: Final = 60.0
 _GROUP: Final = 128
@@ -54,7 +55,11 @@ def deliver_batch(app: AppContext, storage_id: int) -> int:
     except LabeldockError as error:  # the provider is gone, or its settings are wrong
         settle(app, [Settlement(parcel, error) for parcel in parcels])
         return len(parcels)
-    with ThreadPoolExecutor(workers, "deliveries") as pool:
+    attributes = {"labeldock.storage.id": storage_id, "labeldock.parcels": len(parcels)}
+    with (
+        tracing.span("process delivery", attributes, kind="consumer"),
+        CorrelatedPool(workers, "deliveries") as pool,
+    ):
         _Round(app, pool, courier, workers).deliver(parcels)
     return len(parcels)
 
@@ -130,7 +135,7 @@ class _Round:
     """The deliveries of one batch: the next group is made ready while one is sent."""
 
     def __init__(
-        self, app: AppContext, pool: ThreadPoolExecutor, courier: Courier, workers: int
+        self, app: AppContext, pool: CorrelatedPool, courier: Courier, workers: int
     ) -> None:
         self._app, self._pool, self._courier = app, pool, courier
         self._workers = workers

@@ -13,7 +13,8 @@ from typing import Any, Final
 from sqlmodel import Session, col, delete, select
 
 from labeldock.db.bulk import encode_rows, insert_rows
-from labeldock.db.tables import NO_ROW, Outbox, Run, RunError, Storage, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import NO_ROW, Outbox, Run, RunError, Storage
 from labeldock.services import leases
 from labeldock.services.context import AppContext
 from labeldock.services.exporting import outbox

@@ -19,7 +19,7 @@ from labeldock.contract.errors import LabeldockError, ProviderCrash
 from labeldock.contract.observers import AnnotationDelivered, AnnotationFailed
 from labeldock.contract.values import SavedObject
 from labeldock.db.bulk import ManyRows, encode_time
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import utc_now
 from labeldock.db.types import database_now
 from labeldock.metrics import DELIVERIES
 from labeldock.services import leases
@@ -27,6 +27,7 @@ from labeldock.services.context import AppContext
 from labeldock.services.exporting.claims import Parcel, ParcelLost, select_held
 from labeldock.services.exporting.sending import Kept, Nothing, Outcome, Removed
 from labeldock.services.exporting.wishes import LINK, OUTBOX
+from labeldock.services.interruptions import describe_problem
 
 MAX_ATTEMPTS: Final = 8
 _log = structlog.get_logger(__name__)
@@ -206,7 +207,7 @@ def _describe_failure(
     return {
         "attempts": attempts if is_newest else OUTBOX.c.attempts,
         "has_failed": is_newest and is_final,
-        "problem": leases.describe_problem(error),
+        "problem": describe_problem(error),
         "due_at": database_now(leases.compute_backoff(attempts, error)),
     }
 

@@ -109,10 +109,10 @@ def _keep(
     path: Path,
 ) -> SnapshotView:
     key, title = name
-    new = NewFile(key, _KIND, project_id, principal.user_id, name=title)
-    with app.database.write() as session:
-        file_id = reserve_file(session, new).id
     size = path.stat().st_size
+    new = NewFile(key, _KIND, project_id, principal.user_id, name=title, size=size)
+    with app.database.write() as session:
+        file_id = reserve_file(app, session, new).id
     saved = open_store(app).adopt(key, path, "application/x-ndjson")
     with app.database.write() as session:
         row = session.get_one(StoredFile, file_id)

@@ -17,7 +17,7 @@ from sqlalchemy import delete, or_, select, update
 
 from labeldock.contract.errors import CursorExpired, ObjectNotFound
 from labeldock.contract.values import ListQuery, ObjectInfo, ReadRequest
-from labeldock.db.tables import utc_now
+from labeldock.db.columns import utc_now
 from labeldock.services.access import Permission, Principal
 from labeldock.services.connections import Connection, open_connection
 from labeldock.services.context import AppContext

@@ -15,7 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import and_, case, col, exists, false, literal, or_, select, update
 
 from labeldock.db.bulk import ManyRows, encode_time
-from labeldock.db.tables import ExportLink, Outbox, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import ExportLink, Outbox
 from labeldock.db.types import database_now
 from labeldock.services.exporting.keys import Item, name_items
 from labeldock.services.exporting.plans import Plan

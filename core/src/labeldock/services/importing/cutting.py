@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from labeldock.services.importing.difference import (
     LinkedObject,
     compare,
 )
+from labeldock.services.importing.glance import glance_at_links, is_as_known
 from labeldock.services.importing.listing import Listed, find_start, keep_state
 from labeldock.services.importing.pages import Failure, list_linked, list_linked_keys
 from labeldock.services.importing.source import Source
@@ -47,6 +48,8 @@ class Stretch:
         checkpoint: reached when all of it is committed.
         restart: the checkpoint while part of it is; None for the last key committed.
         closed: folders that could not be entered; what is known of them stays.
+        is_known: whether all of the objects have been seen to be as they were; then
+            `linked` has nothing.
         is_named: whether the objects were looked up by name, just now.
         beside: where a walk is that goes on beside that; None if there is none.
     """
@@ -58,6 +61,7 @@ class Stretch:
     checkpoint: dict[str, Any]
     restart: dict[str, Any] | None = None
     closed: tuple[str, ...] = ()
+    is_known: bool = False
     is_named: bool = False
     beside: Beside | None = None
 
@@ -75,6 +79,8 @@ def compare_stretch(
 ) -> tuple[Sequence[ObjectInfo], Difference]:
     """The objects of a stretch that count, and what is new and changed about them."""
     admitted = source.choose(stretch.objects)
+    if stretch.is_known:
+        return admitted, Difference(existed=[(info.key, 1) for info in admitted])
     return admitted, compare(admitted, _relevant(source, stretch, admitted))
 
 
@@ -86,6 +92,15 @@ def _iterate_stretches(
     objects, before = page.objects, keep_state(lease.checkpoint)
     closed = _list_closed(page)
     end, upto = _find_end(lease, source, listed, _last_key(page, closed) or after)
+    if source.is_blob and objects:
+        # One link more than there are objects is enough to see that there are others.
+        most = len(objects) + 1
+        known = glance_at_links(app, lease.storage_id, (after, upto), most)
+        is_known = is_as_known(objects, known)
+        if is_known or not known:
+            whole = Stretch(after or "", upto, objects, (), end, closed=closed)
+            yield replace(whole, is_known=is_known)
+            return
     while True:
         linked = list_linked(
             app,

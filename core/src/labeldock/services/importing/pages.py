@@ -7,7 +7,7 @@ parsing. Locks are taken in the order run, tasks, project.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
@@ -32,6 +32,8 @@ from sqlmodel import col
 from labeldock.contract.observers import TasksCreated
 from labeldock.contract.values import ObjectInfo
 from labeldock.db.bulk import encode_rows, encode_time, insert_rows, reserve_ids
+from labeldock.db.columns import utc_now
+from labeldock.db.references import held_references
 from labeldock.db.tables import (
     NO_ROW,
     Annotation,
@@ -39,12 +41,13 @@ from labeldock.db.tables import (
     Prediction,
     Project,
     RunError,
+    Storage,
     Task,
-    utc_now,
 )
 from labeldock.db.types import dump_json, escape_text
 from labeldock.services import leases
 from labeldock.services.context import AppContext
+from labeldock.services.counters import OF_ANNOTATIONS, add_tally, tally_task
 from labeldock.services.importing.beside import hold_parts
 from labeldock.services.importing.difference import LinkedObject
 from labeldock.services.importing.formats.tasks import ParsedTask, Tasks
@@ -55,6 +58,7 @@ from labeldock.services.importing.replacing import (
 )
 from labeldock.services.importing.sharing import NewPart, add_parts
 from labeldock.services.leases import Lease
+from labeldock.services.quotas import Limit, require_team_room
 from labeldock.services.webhooks.outbox import note_tasks
 
 _TASK: Final = Task.__table__  # type: ignore[attr-defined]
@@ -62,6 +66,8 @@ _LINK: Final = ImportLink.__table__  # type: ignore[attr-defined]
 _ANNOTATION: Final = Annotation.__table__  # type: ignore[attr-defined]
 _PREDICTION: Final = Prediction.__table__  # type: ignore[attr-defined]
 _KEY_OF: Final = itemgetter(0)
+_PROJECT: Final = Project.__table__  # type: ignore[attr-defined]
+_STORAGE: Final = Storage.__table__  # type: ignore[attr-defined]
 _ERROR: Final = RunError.__table__  # type: ignore[attr-defined]
 
 
@@ -208,6 +214,7 @@ def commit_batch(
     Raises:
         LeaseLost: the run is not ours any more; nothing was written.
         PartTaken: somebody works on a part of the guard; nothing was written.
+        QuotaExceeded: the team may not have so many more tasks; nothing was written.
     """
     count = batch.task_count
     state: dict[str, Any] = {
@@ -218,6 +225,8 @@ def commit_batch(
     first_inner_id, overlap = _reserve_inner_ids(app, lease, count)
     with app.database.write_connection() as connection:
         leases.fence(app, connection, lease, **state)
+        if count:
+            require_team_room(app, connection, lease.project_id, Limit.TASKS, count)
         hold_parts(connection, batch.guard or {})
         writer = _Writer(connection, lease, overlap)
         ids = writer.write(batch, first_inner_id)
@@ -297,8 +306,12 @@ class _Writer:
         count = batch.task_count
         ids = reserve_ids(self._connection, _TASK, count) if count else ()
         if count:
-            self._insert_tasks(batch, ids, first_inner_id)
-        self._insert_links(batch, ids)
+            mine = {_PROJECT: self._lease.project_id, _STORAGE: self._lease.storage_id}
+            with held_references(self._connection, mine):
+                self._insert_tasks(batch, ids, first_inner_id)
+                self._insert_links(batch, ids)
+        else:
+            self._insert_links(batch, ids)
         self._insert_failures(batch.failures)
         self._mark(batch.vanished, object_exists=False)
         self._mark(batch.returned, object_exists=True)
@@ -317,10 +330,10 @@ class _Writer:
         numbered = zip(ids, numbers, batch.iterate_tasks(), strict=True)
         tasks = (self._task_row(*entry) for entry in numbered)
         insert_rows(self._connection, _TASK, _TASK_COLUMNS, tasks)
-        if self._totals["annotations"]:
+        if any(self._totals[name] for name in OF_ANNOTATIONS):
             rows = self._annotation_rows(batch, ids)
             insert_rows(self._connection, _ANNOTATION, _ANNOTATION_COLUMNS, rows)
-        if self._totals["predictions"]:
+        if self._totals["total_predictions_number"]:
             rows = self._prediction_rows(batch, ids)
             insert_rows(self._connection, _PREDICTION, _PREDICTION_COLUMNS, rows)
 
@@ -334,19 +347,13 @@ class _Writer:
             cancelled = sum(a.was_cancelled for a in task.annotations)
             done = len(task.annotations) - cancelled
             predicted = len(task.predictions)
-            self._total(task, done)
+            self._totals.update(tally_task(task, self._overlap))
         return (
             task_id, project, inner_id, task.data, task.meta, self._overlap,
             self._true if task.allow_skip else false,
             self._true if done and done >= self._overlap else false,
             done, cancelled, predicted, 1, now, now,
         )  # fmt: skip
-
-    def _total(self, task: ParsedTask, done: int) -> None:
-        self._totals["annotations"] += len(task.annotations)
-        self._totals["predictions"] += len(task.predictions)
-        self._totals["done"] += done
-        self._totals["finished"] += 0 < self._overlap <= done
 
     def _annotation_rows(
         self, batch: Batch, ids: Sequence[int]
@@ -378,32 +385,25 @@ class _Writer:
             insert_rows(self._connection, _LINK, _LINK_COLUMNS, rows)
 
     def _link_rows(self, batch: Batch, ids: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-        numbers = iter(ids)
+        numbers, build = iter(ids), self._link_row
         for info, tasks in batch.imported:
-            build = self._link_builder(info)
             if not len(tasks):
-                yield build(None, NO_ROW, NO_ROW, "empty", None)
+                yield build(info, None, NO_ROW, NO_ROW, "empty", None)
             for task in tasks:
-                place = (task.row_group, task.row_index)
-                yield build(next(numbers), *place, "linked", None)
+                place = next(numbers), task.row_group, task.row_index
+                yield build(info, *place, "linked", None)
         for failure in batch.failures:
             if failure.info is not None:
-                build = self._link_builder(failure.info)
-                yield build(None, NO_ROW, NO_ROW, "failed", _describe(failure))
+                problem = _describe(failure)
+                yield build(failure.info, None, NO_ROW, NO_ROW, "failed", problem)
 
-    def _link_builder(self, info: ObjectInfo) -> Callable[..., tuple[Any, ...]]:
-        """What builds the rows of one object's links."""
+    def _link_row(self, info: ObjectInfo, *rest: Any) -> tuple[Any, ...]:
+        task_id, group, row, state, problem = rest
         modified = encode_time(self._connection, info.last_modified)
-        head = (self._lease.storage_id,)
-        tail = (info.etag, info.size, modified, self._true)
-
-        def build(
-            task_id: int | None, group: int, row: int, state: str, problem: str | None
-        ) -> tuple[Any, ...]:
-            place = (task_id, info.key, group, row, state)
-            return (*head, *place, *tail, problem, self._now)
-
-        return build
+        return (
+            self._lease.storage_id, task_id, info.key, group, row, state, info.etag,
+            info.size, modified, self._true, problem, self._now,
+        )  # fmt: skip
 
     def _insert_failures(self, failures: Iterable[Failure]) -> None:
         columns = (
@@ -447,22 +447,8 @@ class _Writer:
         return (_LINK.c.storage_id == self._lease.storage_id, _LINK.c.key.in_(keys))
 
     def _count(self, count: int) -> None:
-        if not count:
-            return
-        totals = self._totals
-        self._connection.execute(
-            update(Project)
-            .where(col(Project.id) == self._lease.project_id)
-            .values(
-                task_number=col(Project.task_number) + count,
-                finished_task_number=col(Project.finished_task_number)
-                + totals["finished"],
-                total_annotations_number=col(Project.total_annotations_number)
-                + totals["done"],
-                total_predictions_number=col(Project.total_predictions_number)
-                + totals["predictions"],
-            )
-        )
+        self._totals["task_number"] = count
+        add_tally(self._connection, self._lease.project_id, self._totals)
 
 
 def _describe(failure: Failure) -> str:

@@ -17,15 +17,18 @@ from sqlmodel import Session, col
 from labeldock.contract.errors import InvalidInput
 from labeldock.contract.observers import TasksCreated
 from labeldock.db.bulk import encode_rows, insert_rows, reserve_ids
-from labeldock.db.tables import Annotation, Prediction, Project, Task, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import Annotation, Prediction, Project, Task
 from labeldock.db.types import dump_json, load_json
 from labeldock.services import access
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext
+from labeldock.services.counters import add_tally, tally_task
 from labeldock.services.importing.formats.kinds import Kind, find_kind
 from labeldock.services.importing.formats.problems import UnusableFile
 from labeldock.services.importing.formats.tasks import ParsedPrediction, ParsedTask
 from labeldock.services.importing.parsing import parse_file
+from labeldock.services.quotas import Limit, require_team_room
 from labeldock.services.resolving.restoring import restore_data
 from labeldock.services.webhooks.outbox import note_tasks
 
@@ -72,6 +75,7 @@ def import_posted(
         InvalidInput: a file is broken, a row is no task, or there are none; nothing
             was added.
         NotFound, NotAllowed: as they say.
+        QuotaExceeded: the team may not have so many more tasks; nothing was added.
     """
     began = time.monotonic()
     with app.database.read() as session:
@@ -84,6 +88,8 @@ def import_posted(
 
     def use_case(session: Session) -> tuple[int, ...]:
         access.require(session, principal, project_id, Permission.MANAGE)
+        connection = session.connection()
+        require_team_room(app, connection, project_id, Limit.TASKS, len(tasks))
         writer = _Writer(session.connection(), project_id, principal.user_id)
         ids = writer.write(tasks)
         batch = app.settings.webhook_batch_size
@@ -174,34 +180,17 @@ class _Writer:
 
     def _take_numbers(self, tasks: Sequence[ParsedTask]) -> tuple[int, int]:
         """Count the tasks in, and take their numbers within the project."""
-        overlap = col(Project.maximum_annotations)
-        done = Counter(map(_count_done, tasks))
-        total = sum(number * times for number, times in done.items())
-        predicted = sum(len(task.predictions) for task in tasks)
         locked = self._connection.execute(
             update(Project)
             .where(col(Project.id) == self._project_id)
-            .values(
-                next_inner_id=col(Project.next_inner_id) + len(tasks),
-                task_number=col(Project.task_number) + len(tasks),
-                total_annotations_number=col(Project.total_annotations_number) + total,
-                total_predictions_number=col(Project.total_predictions_number)
-                + predicted,
-            )
-            .returning(col(Project.next_inner_id), overlap)
+            .values(next_inner_id=col(Project.next_inner_id) + len(tasks))
+            .returning(col(Project.next_inner_id), col(Project.maximum_annotations))
         ).one()
-        finished = sum(times for n, times in done.items() if 0 < locked[1] <= n)
-        if finished:
-            self._count_finished(finished)
+        tally = Counter(task_number=len(tasks))
+        for task in tasks:
+            tally.update(tally_task(task, locked[1]))
+        add_tally(self._connection, self._project_id, tally)
         return locked[0] - len(tasks), locked[1]
-
-    def _count_finished(self, count: int) -> None:
-        total = col(Project.finished_task_number) + count
-        self._connection.execute(
-            update(Project)
-            .where(col(Project.id) == self._project_id)
-            .values(finished_task_number=total)
-        )
 
     def _insert(self, table: Any, rows: list[dict[str, Any]]) -> None:
         if rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -31,6 +31,7 @@ from labeldock.services.resolving.thumbnails import make_thumbnail
 from labeldock.services.storage_checks import validate_draft
 from labeldock.services.storage_fields import StorageDraft
 from labeldock.services.storages import complete_draft
+from labeldock.telemetry import CorrelatedPool
 
 _SHOWN: Final = 12
 _PICTURES: Final = 6
@@ -125,7 +126,7 @@ def _draw_all(
 ) -> dict[str, bytes]:
     """Thumbnails of the first pictures, as far as they are there in time."""
     wanted = [info for info in objects if _is_picture(info)][:_PICTURES]
-    pool = ThreadPoolExecutor(_PICTURES, thread_name_prefix="preview")
+    pool = CorrelatedPool(_PICTURES, thread_name_prefix="preview")
     drawing = {
         pool.submit(partial(_draw, connection, info, most_pixels)): info.key
         for info in wanted

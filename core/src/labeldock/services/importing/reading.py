@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Final
 
@@ -36,6 +36,7 @@ from labeldock.services.importing.formats.tasks import Tasks, TaskSpool
 from labeldock.services.importing.pages import Failure
 from labeldock.services.importing.parsing import parse_file
 from labeldock.settings import Settings
+from labeldock.telemetry import CorrelatedPool
 
 _OF_THE_STORAGE: Final = (TransientStorageError, Unauthenticated, ContainerNotFound)
 _UNPACKED: Final = 8  # how many times its size a compressed file is taken to need
@@ -53,7 +54,7 @@ def read_files(
         StorageError: the storage as a whole does not answer.
     """
     read = partial(_read_one, connection, settings)
-    with ThreadPoolExecutor(settings.read_threads, "task-files") as pool:
+    with CorrelatedPool(settings.read_threads, "task-files") as pool:
         try:
             yield from _read_ahead(pool, read, settings, objects)
         finally:

@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Boolean, Connection, Text, bindparam, cast, select, update
 
 from labeldock.contract.values import ObjectInfo
-from labeldock.db.tables import ImportLink, Task, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import ImportLink, Task
 from labeldock.services.context import AppContext
 from labeldock.services.importing.formats.tasks import ParsedTask, Tasks
 

@@ -46,6 +46,7 @@ from labeldock.services.importing.sharing import (
 )
 from labeldock.services.importing.source import Source, is_marker
 from labeldock.services.leases import Lease
+from labeldock.services.quotas import Limit, find_room, find_team, require_team_room
 
 MAX_TASKS: Final = 5000
 MAX_BYTES: Final = 32 * 1024 * 1024
@@ -108,6 +109,7 @@ class _StretchImport:
         self._batch, self._size = Batch(failures=failures, guard=self._guard), 0
         self._new, self._updated = 0, 0
         self._read_upto: str | None = None
+        self._room: int | None = None
 
     def run(self) -> None:
         """Import it, or hand it out to others if it is worth it."""
@@ -148,8 +150,11 @@ class _StretchImport:
             self._app.bell.ring_run(self._lease.run_id, self._lease.kind)
 
     def _import(self) -> None:
+        if self._reads:
+            self._room = _find_room(self._app, self._lease.project_id)
         try:
             for info, outcome in _read(self._app, self._source, self._reads):
+                self._fit(info, outcome)
                 self._add(info, outcome)
                 if self._is_full():
                     self._commit(info.key)
@@ -158,6 +163,22 @@ class _StretchImport:
                 self._commit(self._read_upto)
             raise
         self._commit(None)
+
+    def _fit(self, info: ObjectInfo, outcome: Result) -> None:
+        """Where the team may not have these tasks too, commit what was read before.
+
+        Raises:
+            QuotaExceeded: it may not; what came before is there.
+        """
+        if self._room is None or isinstance(outcome, Failure):
+            return
+        if info.key in self._changed:  # most of its tasks are there; told by the commit
+            return
+        if len(outcome) > self._room:
+            if self._read_upto is not None:
+                self._commit(self._read_upto)
+            self._room = _find_room(self._app, self._lease.project_id, len(outcome))
+        self._room = None if self._room is None else self._room - len(outcome)
 
     def _add(self, info: ObjectInfo, outcome: Result) -> None:
         self._lease.move()
@@ -285,6 +306,20 @@ class _StretchImport:
             return self._restart
         state = keep_state(self._lease.checkpoint)
         return {**state, "scope": self._end["scope"], "after": upto}
+
+
+def _find_room(app: AppContext, project_id: int, least: int = 0) -> int | None:
+    """How many tasks more the team may have; None for any number.
+
+    Raises:
+        QuotaExceeded: they are less than `least`.
+    """
+    with app.database.read() as session:
+        connection = session.connection()
+        if least:
+            require_team_room(app, connection, project_id, Limit.TASKS, least)
+        team = find_team(connection, project_id)
+        return find_room(app, connection, team, Limit.TASKS)
 
 
 def _find_guard(stretch: Stretch) -> dict[int, int] | None:

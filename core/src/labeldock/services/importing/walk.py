@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from labeldock import tracing
 from labeldock.services import leases, parts
 from labeldock.services.context import AppContext
 from labeldock.services.events.draining import WatchedInbox
@@ -75,7 +76,8 @@ def _walk(app: AppContext, lease: Lease, source: Source, deadline: float) -> boo
             return True
         if source.is_shared and _has_enough_parts(app, lease):
             return False
-        import_page(app, lease, source, fetch_page(app, source, lease))
+        with tracing.span("import page"):
+            import_page(app, lease, source, fetch_page(app, source, lease))
         if lease.is_over(deadline):
             break
     return bool(lease.checkpoint.get("is_listed"))

@@ -16,11 +16,13 @@ from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from labeldock.contract.errors import Conflict, InvalidInput, LabeldockError
+from labeldock.db.columns import utc_now
 from labeldock.db.slots import Slot
-from labeldock.db.tables import Project, Run, RunError, Task, utc_now
+from labeldock.db.tables import Project, Run, RunError, Task
 from labeldock.services import access, projects
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext
+from labeldock.services.counters import recount_tasks
 from labeldock.services.label_studio.client import PAGE, Peer
 from labeldock.services.label_studio.places import (
     Origin,
@@ -30,8 +32,8 @@ from labeldock.services.label_studio.places import (
 )
 from labeldock.services.label_studio.shapes import find_author, read_task
 from labeldock.services.label_studio.writing import MovedTask, Place, write_page
+from labeldock.services.quotas import Limit, require_team_room
 from labeldock.services.restoring.people import People
-from labeldock.services.tasks import recount_tasks
 
 KIND: Final = "label_studio"
 _SETTINGS: Final = projects.CHANGEABLE
@@ -251,7 +253,11 @@ class _Move:
         with self._app.database.write() as session:
             self._hold(session)
             place = Place(self._project_id, self._slots, self._known)
-            if groups:
+            if groups:  # they are counted at the end, all of them
+                connection, count = session.connection(), self._counts["tasks"]
+                require_team_room(
+                    self._app, connection, self._project_id, Limit.TASKS, count
+                )
                 write_page(session.connection(), place, groups)
             session.add_all(_lose(self._run.id, loss) for loss in losses)
 

@@ -17,9 +17,11 @@ from sqlmodel import Session, col, delete, or_, select
 from labeldock.contract.errors import LabeldockError
 from labeldock.contract.values import SavedObject
 from labeldock.db.archives import StoredFile
-from labeldock.db.tables import ACTIVE_RUN_STATES, Run, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import ACTIVE_RUN_STATES, Run
 from labeldock.services.context import AppContext
 from labeldock.services.persistent.store import open_store
+from labeldock.services.quotas import Limit, require_team_room
 
 _PATIENCE: Final = timedelta(hours=24)
 """How long a file that belongs to no run may take to be written."""
@@ -39,6 +41,7 @@ class NewFile:
         run_id: the run that writes it.
         name: what people call it.
         content_type: its media type, "" if that is not known.
+        size: its bytes, as far as they are known already.
     """
 
     key: str
@@ -48,10 +51,18 @@ class NewFile:
     run_id: int | None = None
     name: str = ""
     content_type: str = ""
+    size: int = 0
 
 
-def reserve_file(session: Session, new: NewFile) -> StoredFile:
-    """Note that a file is about to be written; it is not shown before `note_saved`."""
+def reserve_file(app: AppContext, session: Session, new: NewFile) -> StoredFile:
+    """Note that a file is about to be written; it is not shown before `note_saved`.
+
+    Raises:
+        QuotaExceeded: the team of its project may not keep so much.
+    """
+    if new.project_id is not None:
+        connection = session.connection()
+        require_team_room(app, connection, new.project_id, Limit.BYTES, new.size)
     row = StoredFile(
         key=new.key,
         kind=new.kind,
@@ -61,6 +72,7 @@ def reserve_file(session: Session, new: NewFile) -> StoredFile:
         run_id=new.run_id,
         name=new.name,
         content_type=new.content_type,
+        size=new.size,
     )
     session.add(row)
     session.flush()

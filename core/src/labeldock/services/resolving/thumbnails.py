@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import Final
-
-from PIL import Image, ImageOps
+from typing import TYPE_CHECKING, Final
 
 from labeldock.contract.errors import InvalidInput, NotSupported, TooLarge
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SIZES: Final = (64, 128, 256, 384, 512, 768, 1024)
 """How long the longer side may be; what is asked for is rounded up to one of these."""
@@ -53,6 +54,8 @@ def make_thumbnail(data: bytes, size: int, most_pixels: int) -> bytes:
         NotSupported: it is no picture of a format that browsers know, or is broken.
         TooLarge: it has more pixels.
     """
+    from PIL import Image  # noqa: PLC0415  many a process never makes one
+
     try:
         return _make(data, size, most_pixels)
     except (TooLarge, MemoryError):
@@ -64,6 +67,8 @@ def make_thumbnail(data: bytes, size: int, most_pixels: int) -> bytes:
 
 
 def _make(data: bytes, size: int, most_pixels: int) -> bytes:
+    from PIL import Image, ImageOps  # noqa: PLC0415
+
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         if image.width * image.height > most_pixels:
             raise _too_large()

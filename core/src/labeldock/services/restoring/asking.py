@@ -125,6 +125,7 @@ def _add_request(
     home = access.find_home(session, principal, organization_id)
     run = Run(
         kind=runs.RESTORE,
+        organization_id=home,
         requested_by_id=principal.user_id,
         options={**options, "organization_id": home, "user_id": principal.user_id},
     )

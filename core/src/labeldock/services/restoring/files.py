@@ -86,11 +86,12 @@ def copy_uploads(
             run_id=run_id,
             name=line["name"],
             content_type=line["content_type"],
+            size=archive.size_of(line["entry"]),
         )
         with pace.transaction() as session:
             query = select(StoredFile).where(StoredFile.key == new.key)
             # There already if somebody was killed while it was copied.
-            file = session.exec(query).first() or reserve_file(session, new)
+            file = session.exec(query).first() or reserve_file(app, session, new)
             file_id = file.id
         content = EntryContent(archive, line["entry"])
         saved = store.save(new.key, content, new.content_type or OCTETS)

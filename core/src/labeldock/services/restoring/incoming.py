@@ -17,8 +17,8 @@ from sqlmodel import Session, select
 from labeldock.contract.errors import Conflict, InvalidInput, NotFound
 from labeldock.contract.values import FileContent, ReadRequest
 from labeldock.db.archives import StoredFile
+from labeldock.db.columns import utc_now
 from labeldock.db.incoming import IncomingArchive
-from labeldock.db.tables import utc_now
 from labeldock.services import access
 from labeldock.services.access import Principal
 from labeldock.services.context import AppContext
@@ -74,7 +74,7 @@ def begin_upload(
         new = NewFile(
             f"incoming/{token}/", "incoming", user_id=principal.user_id, name=name
         )
-        file = reserve_file(session, new)
+        file = reserve_file(app, session, new)
         file.is_ready, file.expires_at = True, utc_now() + _TIME
         row = IncomingArchive(
             token=token,

@@ -9,6 +9,7 @@ import structlog
 from sqlmodel import Session, col, delete, func, select
 
 from labeldock.db.archives import BackgroundRequest, StoredFile
+from labeldock.db.columns import utc_now
 from labeldock.db.slots import Slot
 from labeldock.db.tables import (
     ACTIVE_RUN_STATES,
@@ -17,15 +18,16 @@ from labeldock.db.tables import (
     Project,
     Run,
     Task,
-    utc_now,
 )
 from labeldock.services import auditing
 from labeldock.services.access import Principal, Role
-from labeldock.services.backups.format import ProjectRecord, StorageRecord
+from labeldock.services.backups.format import StorageRecord
 from labeldock.services.context import AppContext
+from labeldock.services.counters import recount_tasks
 from labeldock.services.persistent.files import NewFile, reserve_file
+from labeldock.services.quotas import Limit, require_room
+from labeldock.services.restoring.checking import Checked
 from labeldock.services.slots.kept import kept_folder
-from labeldock.services.tasks import recount_tasks
 
 _log = structlog.get_logger(__name__)
 MEDIA_KIND = "media"
@@ -68,15 +70,23 @@ def find_state(app: AppContext, run_id: int, checkpoint: dict[str, Any]) -> Stat
 
 
 def add_project(
+    app: AppContext,
     session: Session,
     run_id: int,
+    checked: Checked,
     *,
-    record: ProjectRecord,
-    storages: tuple[StorageRecord, ...],
     owner: Principal,
     organization_id: int,
 ) -> State:
-    """Make the project, its slots, and room for their media."""
+    """Make the project, its slots, and room for their media.
+
+    Raises:
+        QuotaExceeded: the team may not have another project, or not such a large one.
+    """
+    connection, record = session.connection(), checked.project
+    require_room(app, connection, organization_id, Limit.PROJECTS)
+    tasks = checked.manifest.counts.tasks
+    require_room(app, connection, organization_id, Limit.TASKS, tasks)
     project = Project(
         organization_id=organization_id,
         title=record.title,
@@ -90,15 +100,21 @@ def add_project(
     session.add(project)
     session.flush()
     state = State(project.id)
-    for storage in storages:
+    size = checked.media_bytes  # told once, with the first of the folders
+    for storage in checked.storages:
         if storage.purpose == "import":
             slot = _add_slot(session, project.id, storage)
             state.slots[storage.name] = slot.id
             if slot.is_kept:
                 folder = NewFile(
-                    kept_folder(slot.id), MEDIA_KIND, project.id, run_id=run_id
+                    kept_folder(slot.id),
+                    MEDIA_KIND,
+                    project.id,
+                    run_id=run_id,
+                    size=size,
                 )
-                reserve_file(session, folder)
+                reserve_file(app, session, folder)
+                size = 0
     return state
 
 
@@ -119,10 +135,16 @@ def _add_slot(session: Session, project_id: int, record: StorageRecord) -> Slot:
 
 
 def show_project(
-    session: Session, run_id: int, state: State, *, owner: Principal
+    app: AppContext, session: Session, run_id: int, state: State, *, owner: Principal
 ) -> None:
-    """Let everybody see it, who may; in the last transaction of the run."""
+    """Let everybody see it, who may; in the last transaction of the run.
+
+    Raises:
+        QuotaExceeded: the team may not have its tasks, which count from now on.
+    """
     project = session.get_one(Project, state.project_id)
+    connection, team = session.connection(), project.organization_id
+    require_room(app, connection, team, Limit.TASKS, state.tasks)
     project.restoring_run_id = None
     project.updated_at = utc_now()
     highest = select(func.max(Task.inner_id)).where(Task.project_id == project.id)

@@ -66,7 +66,7 @@ def restore_slice(app: AppContext, lease: Lease) -> bool:
             return False
 
     def also(session: Session) -> None:
-        show_project(session, lease.run_id, pace.state, owner=owner)
+        show_project(app, session, lease.run_id, pace.state, owner=owner)
         if token := lease.options.get("upload"):
             expire_upload(session, token)
         session.add_all(_list_errors(lease.run_id, losses))
@@ -158,10 +158,10 @@ class _Restore:
     def _begin(self, checked: Checked) -> None:
         with self._pace.transaction() as session:
             self._pace.state = add_project(
+                self._app,
                 session,
                 self._lease.run_id,
-                record=checked.project,
-                storages=checked.storages,
+                checked,
                 owner=self._owner,
                 organization_id=self._lease.options["organization_id"],
             )

@@ -20,8 +20,9 @@ from labeldock.contract.errors import (
 )
 from labeldock.contract.observers import StorageChanged
 from labeldock.contract.values import Availability, Purpose, ValidateRequest
+from labeldock.db.columns import utc_now
 from labeldock.db.slots import Reference, Slot
-from labeldock.db.tables import ImportLink, Storage, utc_now
+from labeldock.db.tables import ImportLink, Storage
 from labeldock.services import access, auditing, projects
 from labeldock.services.access import Permission, Principal
 from labeldock.services.connections import Connection, load_connection

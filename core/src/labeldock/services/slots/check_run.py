@@ -13,7 +13,8 @@ from sqlmodel import Session
 
 from labeldock.contract.errors import NotFound
 from labeldock.contract.values import Purpose
-from labeldock.db.tables import NO_ROW, ImportLink, Run, RunError, Storage, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import NO_ROW, ImportLink, Run, RunError, Storage
 from labeldock.db.types import database_now, escape_text
 from labeldock.services import access, leases, runs
 from labeldock.services.access import Permission, Principal

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from labeldock.contract.errors import ObjectNotFound, StorageError
 from labeldock.contract.values import ReadRequest
 from labeldock.services.connections import Connection
+from labeldock.telemetry import CorrelatedPool
 
 Verdict = Literal["found", "missing", "changed", "unreadable"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("found", "missing", "changed", "unreadable")
@@ -57,7 +57,7 @@ def check_objects(
     connection: Connection, expected: Iterable[Expected]
 ) -> list[Finding]:
     """Look for objects, several at a time, without reading them; in their order."""
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="reference-check") as pool:
+    with CorrelatedPool(_AT_ONCE, thread_name_prefix="reference-check") as pool:
         return list(pool.map(lambda each: _check(connection, each), expected))
 
 

@@ -11,8 +11,9 @@ from sqlmodel import Session, col
 
 from labeldock.contract.errors import Conflict, InvalidInput, NotFound
 from labeldock.contract.values import Purpose
+from labeldock.db.columns import utc_now
 from labeldock.db.slots import Slot
-from labeldock.db.tables import ImportLink, Storage, Task, utc_now
+from labeldock.db.tables import ImportLink, Storage, Task
 from labeldock.services import access, auditing, projects, runs
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext

@@ -20,8 +20,9 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
+from labeldock.db.columns import utc_now
 from labeldock.db.slots import Reference, Slot
-from labeldock.db.tables import ImportLink, Storage, utc_now
+from labeldock.db.tables import ImportLink, Storage
 from labeldock.services.slots.origins import is_own
 
 _LINK: Final[Any] = ImportLink.__table__  # type: ignore[attr-defined]

@@ -14,8 +14,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert
 from sqlmodel import col, or_, select
 
+from labeldock.db.columns import utc_now
 from labeldock.db.messages import Webhook, WebhookDelivery
-from labeldock.db.tables import Annotation, utc_now
+from labeldock.db.tables import Annotation
 from labeldock.db.types import database_now
 
 _DELIVERY: Final = WebhookDelivery.__table__  # type: ignore[attr-defined]

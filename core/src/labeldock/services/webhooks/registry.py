@@ -20,8 +20,8 @@ from labeldock.contract.errors import (
     NotFound,
 )
 from labeldock.contract.values import Problem
+from labeldock.db.columns import utc_now
 from labeldock.db.messages import Webhook, WebhookDelivery
-from labeldock.db.tables import utc_now
 from labeldock.services import access, auditing
 from labeldock.services.access import Permission, Principal
 from labeldock.services.context import AppContext, build_egress_policy

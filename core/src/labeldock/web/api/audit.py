@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 from starlette.responses import Response
 from starlette.routing import Route
 from typing_extensions import TypedDict
@@ -23,7 +23,9 @@ _USUAL: Final = 100
 
 
 class AuditQuery(Query):
-    """Which entries, and from where on."""
+    """Which entries, and from where on; a filter that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
     action: str | None = Field(
         default=None,

@@ -17,10 +17,6 @@ class ProjectShape(ProjectInterface):
     """A project. Fields with a value here are Label Studio's alone: "as usual"."""
 
     is_draft: bool = False
-    num_tasks_with_annotations: int | None = None
-    useful_annotation_number: int | None = None
-    ground_truth_number: int | None = None
-    skipped_annotations_number: int | None = None
     annotator_evaluation_enabled: bool = False
     task_data_login: str | None = None
     task_data_password: str | None = None
@@ -44,6 +40,10 @@ class ProjectShape(ProjectInterface):
     queue_total: int
     total_annotations_number: int
     total_predictions_number: int
+    num_tasks_with_annotations: int
+    useful_annotation_number: int
+    ground_truth_number: int
+    skipped_annotations_number: int
 
 
 _CONSTANTS: Final = {
@@ -78,4 +78,8 @@ def shape_project(project: ProjectView, names: Names) -> dict[str, Any]:
         "queue_total": project.task_number,
         "total_annotations_number": project.total_annotations_number,
         "total_predictions_number": project.total_predictions_number,
+        "num_tasks_with_annotations": project.num_tasks_with_annotations,
+        "useful_annotation_number": project.useful_annotation_number,
+        "ground_truth_number": project.ground_truth_number,
+        "skipped_annotations_number": project.skipped_annotations_number,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
+from labeldock.contract.errors import InvalidInput
 from labeldock.services.access import Permission
 from labeldock.services.audit_log import AuditEntry, AuditFilter, list_entries
 from labeldock.services.auditing import Action
@@ -60,14 +62,11 @@ def show_log(call: Call) -> Response:
 
 
 def _load(call: Call, project_id: int | None) -> dict[str, Any]:
-    kind = call.query_text("kind") or ""
-    outcome = call.query_text("outcome") or ""
+    kind = _choose(call, "kind", _list_kinds())
+    outcome = _choose(call, "outcome", tuple(_TONES))
     before = call.query_integer("before")
-    chosen = AuditFilter(
-        action=f"{kind}." if kind in _list_kinds() else "",
-        outcome=outcome if outcome in _TONES else "",
-        project_id=project_id,
-    )
+    action = f"{kind}." if kind else ""
+    chosen = AuditFilter(action=action, outcome=outcome, project_id=project_id)
     found = list_entries(
         call.app, call.principal, chosen, before=before, limit=_ENTRIES
     )
@@ -80,6 +79,22 @@ def _load(call: Call, project_id: int | None) -> dict[str, Any]:
         "older": found[-1].id if len(found) == _ENTRIES else None,
         "is_first": before is None,
     }
+
+
+def _choose(call: Call, name: str, known: Collection[str]) -> str:
+    """A filter of the query, empty if it is left out.
+
+    Raises:
+        InvalidInput: there is no such one; what is not applied would mislead.
+    """
+    text = call.query_text(name) or ""
+    if text and text not in known:
+        raise InvalidInput(
+            f"There are no entries with the {name} {text[:40]!r}.",
+            field=name,
+            remedy=f"Choose one of {', '.join(known)}, or leave it out.",
+        )
+    return text
 
 
 def _list_kinds() -> tuple[str, ...]:

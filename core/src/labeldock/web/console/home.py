@@ -76,6 +76,7 @@ def show_projects(call: Call) -> Response:
     cards = [ProjectCard(each, glances[each.id]) for each in found]
     values = {
         "cards": cards,
+        "may_create": projects.may_create(call.app, call.principal),
         "total": total,
         "wanted": wanted,
         "ordering": chosen.ordering,
@@ -89,7 +90,12 @@ def show_projects(call: Call) -> Response:
 
 @page(Need.LOGIN)
 def show_new(call: Call, form: Form | None = None) -> Response:
-    """The form for a new project."""
+    """The form for a new project, or why there is none.
+
+    Raises:
+        NotAllowed: they may not make one anywhere.
+    """
+    projects.require_home(call.app, call.principal)
     shell = load_shell(call.request, [Crumb("Projects", "/"), Crumb("New project")])
     return render_page(
         call.request,

@@ -19,6 +19,7 @@ from labeldock.web.console.notes import go_to
 from labeldock.web.console.workplace import Workplace, open_project
 from labeldock.web.context import context_of
 from labeldock.web.endpoints import Call, build_route
+from labeldock.web.fields import parse_integer
 from labeldock.web.operations import page
 
 _MEMBERS: Final = 50
@@ -107,9 +108,12 @@ def add(call: Call) -> Response:
     place = open_project(call, "members", Permission.MANAGE)
     sent = read_texts(call, "user", "role")
     try:
-        number = int(sent["user"]) if sent["user"].isdecimal() else 0
         project_members.add_project_member(
-            call.app, call.principal, place.project.id, number, sent["role"]
+            call.app,
+            call.principal,
+            place.project.id,
+            parse_integer(sent["user"], "user"),
+            sent["role"],
         )
     except REFUSALS as error:
         return _show(place, Form.refused(sent, error))

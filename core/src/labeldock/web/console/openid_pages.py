@@ -12,7 +12,7 @@ import hmac
 import time
 from dataclasses import asdict
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from starlette.responses import RedirectResponse, Response
@@ -22,8 +22,8 @@ from labeldock.contract.errors import NotAuthenticated, NotFound
 from labeldock.db.secrets import Vault
 from labeldock.services.accounts.accepting import look_at_invitation
 from labeldock.services.accounts.invitations import INVITATION_PATH
+from labeldock.services.accounts.openid.claims import Claims, Journey
 from labeldock.services.accounts.openid.logging_in import log_in_with_openid
-from labeldock.services.accounts.openid.provider import Claims, Journey, OpenIdProvider
 from labeldock.settings import Settings
 from labeldock.web.console.login import (
     HOME_PATH,
@@ -36,6 +36,9 @@ from labeldock.web.endpoints import Call, build_route
 from labeldock.web.links import build_address
 from labeldock.web.operations import Need, page
 from labeldock.web.sessions import is_https, start_session
+
+if TYPE_CHECKING:
+    from labeldock.services.accounts.openid.provider import OpenIdProvider
 
 CALLBACK_PATH: Final = f"{OPENID_PATH}callback"
 _COOKIE: Final = "labeldock_openid"
@@ -133,6 +136,10 @@ def _sign(vault: Vault, payload: str) -> str:
 
 @lru_cache(maxsize=8)  # one; in tests there are several
 def _build_provider(settings: Settings) -> OpenIdProvider:
+    from labeldock.services.accounts.openid.provider import (  # noqa: PLC0415  12 MB
+        OpenIdProvider,
+    )
+
     return OpenIdProvider(settings)
 
 

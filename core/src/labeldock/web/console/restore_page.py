@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from labeldock.services.backups import requests
 from labeldock.services.restoring.asking import restore_object, restore_upload
+from labeldock.services.restoring.sources import Source, list_sources
 from labeldock.web.console.backup_views import view_request
 from labeldock.web.console.forms import REFUSALS, Form, read_number, read_texts
 from labeldock.web.console.notes import go_to
@@ -19,6 +20,7 @@ from labeldock.web.operations import Need, page
 
 PATH: Final = "/restore/"
 _SHOWN: Final = 30
+_MOST_SOURCES: Final = 200
 _NAMES: Final = {"cloud_storage_id": "storage", "filename": "key"}
 
 
@@ -39,8 +41,10 @@ def show_form(call: Call) -> Response:
 def _show(call: Call, form: Form | None = None) -> Response:
     found = requests.list_requests(call.app, call.principal, limit=_SHOWN)
     lines = [view_request(each) for each in found]
+    sources = list_sources(call.app, call.principal, most=_MOST_SOURCES)
     values = {
         "lines": lines,
+        "sources": [("", "Choose a storage"), *map(_describe, sources)],
         "is_active": any(line.is_active for line in lines),
         "form": form or Form(_read_link(call)),
         "path": PATH,
@@ -49,6 +53,12 @@ def _show(call: Call, form: Form | None = None) -> Response:
     shell = load_shell(call.request, crumbs)
     status = 400 if form else 200
     return render_page(call.request, "restore.html", values, shell=shell, status=status)
+
+
+def _describe(source: Source) -> tuple[int, str]:
+    """What the form sends for a storage, and what it says."""
+    name = source.title or f"Storage {source.storage_id}"
+    return source.storage_id, f"{source.project}: {name} ({source.location})"
 
 
 def _read_link(call: Call) -> dict[str, str]:

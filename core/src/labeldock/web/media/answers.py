@@ -47,10 +47,10 @@ BUSY_SECONDS: Final = 1
 
 def render_error(error: LabeldockError, correlation_id: str) -> Response:
     """The answer to an error."""
+    status = find_media_status(error)
     if isinstance(error, RequestError):
-        status, detail = find_status(error), _tell(error)
+        detail = _tell(error)
     else:
-        status = _find_status(error)
         detail = _TEXTS[status]
         _log_failure(error, status)
     body = {
@@ -73,7 +73,10 @@ def render_busy(correlation_id: str) -> Response:
     return render_json(body, 503, {"Retry-After": str(BUSY_SECONDS)})
 
 
-def _find_status(error: LabeldockError) -> int:
+def find_media_status(error: LabeldockError) -> int:
+    """The status that tells of an error where media were asked for."""
+    if isinstance(error, RequestError):
+        return find_status(error)
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 

@@ -30,6 +30,8 @@ ERROR_SCHEMA: Final[Mapping[str, Any]] = {
             "description": "Field -> what is wrong with it.",
             "additionalProperties": {"type": "array", "items": {"type": "string"}},
         },
+        "code": {"type": "string", "description": "`quota_exceeded`, at a limit."},
+        "field": {"type": ["string", "null"], "description": "The limit."},
         "correlation_id": {"type": "string", "description": "Finds it in the log."},
     },
 }

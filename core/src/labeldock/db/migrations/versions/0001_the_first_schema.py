@@ -16,6 +16,13 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "schema_floor",
+        sa.Column("revision", sa.String(), nullable=False),
+        sa.Column("oldest_version", sa.String(), nullable=False),
+        sa.Column("noted_at", types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("revision", name=op.f("pk_schema_floor")),
+    )
     organization = op.create_table(
         "organization",
         sa.Column("id", types.BigId, nullable=False),
@@ -73,6 +80,10 @@ def upgrade() -> None:
         sa.Column("finished_task_number", sa.Integer(), nullable=False),
         sa.Column("total_annotations_number", sa.Integer(), nullable=False),
         sa.Column("total_predictions_number", sa.Integer(), nullable=False),
+        sa.Column("num_tasks_with_annotations", sa.Integer(), nullable=False),
+        sa.Column("useful_annotation_number", sa.Integer(), nullable=False),
+        sa.Column("ground_truth_number", sa.Integer(), nullable=False),
+        sa.Column("skipped_annotations_number", sa.Integer(), nullable=False),
         sa.Column("restoring_run_id", types.BigId, nullable=True),
         sa.ForeignKeyConstraint(
             ["created_by_id"],
@@ -660,10 +671,12 @@ def upgrade() -> None:
         sa.Column("id", types.BigId, nullable=False),
         sa.Column("storage_id", types.BigId, nullable=True),
         sa.Column("project_id", types.BigId, nullable=True),
+        sa.Column("organization_id", types.BigId, nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("trigger", sa.String(), nullable=False),
         sa.Column("requested_by_id", types.BigId, nullable=True),
+        sa.Column("origin", types.Json(), nullable=True),
         sa.Column("options", types.Json(), nullable=False),
         sa.Column("checkpoint", types.Json(), nullable=False),
         sa.Column("counts", types.Json(), nullable=False),
@@ -723,6 +736,28 @@ def upgrade() -> None:
             sqlite_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
             postgresql_where=sa.text("state IN ('queued', 'in_progress', 'lost')"),
         )
+
+    op.create_table(
+        "team_limit",
+        sa.Column("organization_id", types.BigId, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", types.BigId, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organization.id"],
+            name=op.f("fk_team_limit_organization_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "name", name=op.f("pk_team_limit")),
+    )
+    op.create_table(
+        "team_turn",
+        sa.Column("organization_id", types.BigId, autoincrement=False, nullable=False),
+        sa.Column("used", sa.Float(53), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", name=op.f("pk_team_turn")),
+    )
+    with op.batch_alter_table("team_turn", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_team_turn_used"), ["used"], unique=False)
 
     op.create_table(
         "storage_secret",
@@ -1339,6 +1374,11 @@ def downgrade() -> None:
 
     op.drop_table("run_error")
     op.drop_table("storage_secret")
+    with op.batch_alter_table("team_turn", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_team_turn_used"))
+
+    op.drop_table("team_turn")
+    op.drop_table("team_limit")
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_run_active",
@@ -1418,3 +1458,4 @@ def downgrade() -> None:
     op.drop_table("project")
     op.drop_table("user_account")
     op.drop_table("organization")
+    op.drop_table("schema_floor")

@@ -9,15 +9,17 @@ from sqlmodel import Session, col, select
 
 from labeldock.contract.errors import LabeldockError, NotAuthenticated, NotFound
 from labeldock.db.accounts import Identity, Invitation, Organization
-from labeldock.db.tables import User, utc_now
+from labeldock.db.columns import utc_now
+from labeldock.db.tables import User
 from labeldock.services import access
 from labeldock.services.access import Login, NewUser, OrganizationRole, Principal
 from labeldock.services.accounts.accepting import join, load_open
 from labeldock.services.accounts.notes import note_user
-from labeldock.services.accounts.openid.provider import Claims
+from labeldock.services.accounts.openid.claims import Claims
 from labeldock.services.auditing import Action
 from labeldock.services.context import AppContext
 from labeldock.services.logins import OPENID, note_refused_login
+from labeldock.services.quotas import Limit, require_room
 
 _ASK: Final = "Ask an administrator for an invitation."
 
@@ -105,6 +107,7 @@ def _create(
 
     Raises:
         NotAuthenticated: neither.
+        QuotaExceeded: the team may not have more members.
     """
     new = NewUser(
         claims.email, first_name=claims.first_name, last_name=claims.last_name
@@ -112,12 +115,14 @@ def _create(
     if invitation is not None:
         row = _load_invitation(session, claims, invitation)
         role = OrganizationRole(row.role)
+        require_room(app, session.connection(), row.organization_id, Limit.MEMBERS)
         user = access.insert_user(session, new, row.organization_id, role)
         principal = access.build_principal(user)
         join(session, principal, user, row)
     elif app.settings.openid_create_users:
         home = _find_organization(app, session)
         role = OrganizationRole(app.settings.openid_role)
+        require_room(app, session.connection(), home, Limit.MEMBERS)
         user = access.insert_user(session, new, home, role)
         principal = access.build_principal(user)
     else:

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -25,6 +24,7 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
 from labeldock.contract.errors import NotAuthenticated
+from labeldock.services.accounts.openid.claims import Claims, Journey
 from labeldock.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -39,27 +39,6 @@ _ALGORITHMS: Final = [
 ]  # fmt: skip
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-
-
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """What has to be known again when somebody comes back from the provider."""
-
-    state: str
-    nonce: str
-    verifier: str
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What the provider says about somebody; `email` is empty if it is not verified."""
-
-    issuer: str
-    subject: str
-    email: str
-    first_name: str
-    last_name: str
 
 
 class OpenIdProvider:

@@ -1,0 +1,1 @@
+"""What Label Studio's API promises, line by line, and what shows each line here."""

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections import Counter
 from contextlib import ExitStack, suppress
+from ctypes import CDLL
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -151,6 +152,18 @@ def test_a_worker_does_what_is_queued_and_stops_quickly(
 
     assert code == 0
     assert seconds < QUICK
+
+
+def test_a_worker_ends_whichever_of_its_threads_a_signal_reaches(terminal, queued):
+    with terminal.start("worker") as process:
+        wait_until(lambda: ended(terminal), "the run")
+        threads = {
+            int(path.name) for path in Path(f"/proc/{process.pid}/task").iterdir()
+        }
+        other = max(threads - {process.pid})
+        assert CDLL(None).tgkill(process.pid, other, signal.SIGTERM) == 0
+
+        assert process.wait(QUICK) == 0
 
 
 def test_a_service_that_is_stopped_hands_its_run_back(terminal, queued, folder):

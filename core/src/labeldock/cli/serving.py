@@ -33,6 +33,7 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8080
 HTTP_PROTOCOL: Final = "labeldock.web.protocol:BoundedHttp"
 STOP_SECONDS: Final = 10
+_LOOK_SECONDS: Final = 0.5
 """How long requests and slices under way may take once the service is to stop."""
 
 Host = Annotated[
@@ -307,7 +308,9 @@ def work(
         worker = Worker(attach_bell(app, broker), broker, chosen)
         worker.start()
         _announce("The worker is ready; Ctrl-C stops it.", "worker_started")
-        ended.wait()
+        while not ended.wait(_LOOK_SECONDS):
+            # A signal may reach another thread: its handler runs once this one wakes.
+            pass
         worker.stop(STOP_SECONDS)
         broker.close()
     tracing.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import socket
@@ -62,6 +63,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Watch for secrets that come out, in the whole session."""
     structlog.configure(processors=list(PLAIN_LOGS))
     config.pluginmanager.register(SecrecyPlugin(config), "secrecy")
+
+
+def pytest_collection_finish() -> None:
+    """Take what is there for good: hundreds of tests look through all the rest."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

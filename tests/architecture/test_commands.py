@@ -121,5 +121,8 @@ def test_every_command_is_documented():
 def test_the_build_runs_the_checks_and_then_the_tests():
     text = (ROOT / ".ci/run").read_text("utf-8")
 
-    assert text.endswith("./dev check\nexec ./dev test\n")
+    *_, checks, tests = text.splitlines()
+    assert checks == "./dev check"
+    assert tests.startswith("exec ./dev test --ignore=tests/architecture #")
+    assert "pytest -q tests/architecture" in (ROOT / "dev").read_text("utf-8")
     assert os.access(ROOT / ".ci/run", os.X_OK)

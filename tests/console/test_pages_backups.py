@@ -207,7 +207,8 @@ def test_a_plan_that_cannot_be_kept_loses_nothing(browser, clouded):
         answer = browser.post(f"{PATH}plan/", data=sent)
         assert answer.status_code == 400, name
         assert f'id="{name}-error1"' in answer.text
-        assert f'value="{sent["key"]}"' in read_tag(answer.text, "key")
+        for field, value in sent.items():
+            assert f'value="{value}"' in read_tag(answer.text, field)
 
 
 # Media

@@ -250,6 +250,7 @@ def ground():
         yield start_server(stack, opened_ground(objects, {}))
 
 
+@pytest.mark.full
 def test_the_hosted_mode_is_put_under_load(ground):
     sheet = Sheet()
 

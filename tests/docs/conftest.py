@@ -15,7 +15,7 @@ from labeldock.services import access, projects, tasks
 from labeldock.services.annotations import create_annotation
 from labeldock.testing.plugins import build_catalog
 from tests.docs.blocks import find_unshown
-from tests.docs.forks import forked_commands
+from tests.servers.forks import forked_commands
 from tests.servers.moto import run_moto
 from tests.system.conftest import build_app
 

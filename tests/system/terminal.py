@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -10,13 +11,24 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from tests.servers.forks import forked_commands
+
 COMMAND = [sys.executable, "-m", "labeldock"]
 LIMIT = 60.0
+
+
+@cache
+def find_program():
+    """The command line, loaded once for all tests of this process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return str(stack.enter_context(forked_commands()) / "labeldock")
 
 
 class Terminal:
@@ -40,7 +52,7 @@ class Terminal:
     def run(self, *arguments, stdin="", code=0, **environment):
         """Run a command to its end; it has to end with this exit code."""
         done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
+            [find_program(), *map(str, arguments)],
             cwd=self.home.parent,
             env={**self.environment, **environment},
             input=stdin,

@@ -32,6 +32,7 @@ def _no_descriptor_leaks():
     Fewer may be: other tests of this process leave some to the garbage collector.
     """
     gc.collect()
+    gc.freeze()  # what other tests of this process have left is not looked at again
     before = count_descriptors()
 
     yield

@@ -41,7 +41,7 @@ def forked_commands():
         folder = Path(name)
         address = str(folder / "socket")
         server = subprocess.Popen(
-            [sys.executable, "-m", "tests.docs.forks", address],
+            [sys.executable, "-m", "tests.servers.forks", address],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, ForeignKey, UniqueConstraint
+from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from labeldock.db.columns import (
     AUTO,
     json_object,
+    key_reference,
     reference,
     row_id,
     time,
@@ -42,19 +43,8 @@ class OrganizationMember(SQLModel, table=True):
 
     __tablename__ = "organization_member"
 
-    organization_id: int = Field(
-        sa_column=Column(
-            BigId, ForeignKey("organization.id", ondelete="CASCADE"), primary_key=True
-        )
-    )
-    user_id: int = Field(
-        sa_column=Column(
-            BigId,
-            ForeignKey("user_account.id", ondelete="CASCADE"),
-            primary_key=True,
-            index=True,
-        )
-    )
+    organization_id: int = key_reference("organization.id")
+    user_id: int = key_reference("user_account.id", index=True)
     role: str
     created_at: datetime = time_of_writing()
 

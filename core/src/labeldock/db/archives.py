@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.columns import reference, row_id, time, time_of_writing
+from labeldock.db.columns import key_reference, reference, row_id, time, time_of_writing
 from labeldock.db.types import BigId, BytewiseText, Json
 
 
@@ -89,11 +89,7 @@ class BackupPlan(SQLModel, table=True):
 
     __tablename__ = "backup_plan"
 
-    project_id: int = Field(
-        sa_column=Column(
-            BigId, ForeignKey("project.id", ondelete="CASCADE"), primary_key=True
-        )
-    )
+    project_id: int = key_reference("project.id")
     schedule: str
     is_active: bool = True
     lightweight: bool = False

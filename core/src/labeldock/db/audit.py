@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Column, Index
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.columns import number, utc_now
-from labeldock.db.types import BigId, Json, UtcDateTime
+from labeldock.db.columns import number, row_id, utc_now
+from labeldock.db.types import Json, UtcDateTime
 
 
 class AuditEvent(SQLModel, table=True):
@@ -27,7 +27,7 @@ class AuditEvent(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int = Field(default=None, sa_column=Column(BigId, primary_key=True))
+    id: int = row_id()
     created_at: datetime = Field(
         default_factory=utc_now, sa_type=UtcDateTime, nullable=False, index=True
     )

@@ -38,6 +38,12 @@ def reference(
     return Field(default=None if optional else ..., sa_column=column)
 
 
+def key_reference(target: str, *, index: bool = False) -> Any:
+    """The same as a part of the table's key; the row goes with the other one."""
+    key = ForeignKey(target, ondelete="CASCADE")
+    return Field(sa_column=Column(BigId, key, primary_key=True, index=index))
+
+
 def time(*, index: bool = False) -> Any:
     """A time, or null."""
     return Field(default=None, sa_type=UtcDateTime, nullable=True, index=index)

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.columns import reference, utc_now
-from labeldock.db.types import BigId, Json, UtcDateTime
+from labeldock.db.columns import reference, row_id, utc_now
+from labeldock.db.types import Json, UtcDateTime
 
 
 class Draft(SQLModel, table=True):
@@ -21,7 +21,7 @@ class Draft(SQLModel, table=True):
     __tablename__ = "draft"
     __table_args__ = {"sqlite_autoincrement": True}
 
-    id: int = Field(default=None, sa_column=Column(BigId, primary_key=True))
+    id: int = row_id()
     task_id: int = reference("task.id", "CASCADE", index=True)
     annotation_id: int | None = reference(
         "annotation.id", "CASCADE", index=True, optional=True

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, ForeignKey
+from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.columns import utc_now
-from labeldock.db.types import BigId, UtcDateTime
+from labeldock.db.columns import key_reference, utc_now
+from labeldock.db.types import UtcDateTime
 
 
 class ProjectPoint(SQLModel, table=True):
@@ -19,11 +19,7 @@ class ProjectPoint(SQLModel, table=True):
 
     __tablename__ = "project_point"
 
-    project_id: int = Field(
-        sa_column=Column(
-            BigId, ForeignKey("project.id", ondelete="CASCADE"), primary_key=True
-        )
-    )
+    project_id: int = key_reference("project.id")
     at: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
     tasks: int
     finished: int

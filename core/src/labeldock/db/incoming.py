@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.columns import reference, utc_now
+from labeldock.db.columns import reference, row_id, utc_now
 from labeldock.db.types import BigId, Json, UtcDateTime
 
 
@@ -24,7 +24,7 @@ class IncomingArchive(SQLModel, table=True):
     __tablename__ = "incoming_archive"
     __table_args__ = (UniqueConstraint("token"), {"sqlite_autoincrement": True})
 
-    id: int = Field(default=None, sa_column=Column(BigId, primary_key=True))
+    id: int = row_id()
     token: str
     user_id: int = reference("user_account.id", "CASCADE", index=True)
     file_id: int = reference("stored_file.id", "CASCADE", index=True)

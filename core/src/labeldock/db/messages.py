@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.columns import reference, row_id, time, time_of_writing
+from labeldock.db.columns import key_reference, reference, row_id, time, time_of_writing
 from labeldock.db.tables import metadata
 from labeldock.db.types import BigId, BytewiseText, Json
 
@@ -30,11 +30,7 @@ class EventInlet(SQLModel, table=True):
 
     __tablename__ = "event_inlet"
 
-    storage_id: int = Field(
-        sa_column=Column(
-            BigId, ForeignKey("storage.id", ondelete="CASCADE"), primary_key=True
-        )
-    )
+    storage_id: int = key_reference("storage.id")
     token_hash: str
     confirm_url: str | None = None
     created_at: datetime = time_of_writing()

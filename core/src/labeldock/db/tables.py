@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 from sqlalchemy import (
     Boolean,
     Column,
-    ForeignKey,
     Index,
     LargeBinary,
     UniqueConstraint,
@@ -26,6 +25,7 @@ from labeldock.db.columns import (
     json_list,
     json_object,
     json_or_null,
+    key_reference,
     number,
     reference,
     row_id,
@@ -137,19 +137,8 @@ class Membership(SQLModel, table=True):
 
     __tablename__ = "membership"
 
-    project_id: int = Field(
-        sa_column=Column(
-            BigId, ForeignKey("project.id", ondelete="CASCADE"), primary_key=True
-        )
-    )
-    user_id: int = Field(
-        sa_column=Column(
-            BigId,
-            ForeignKey("user_account.id", ondelete="CASCADE"),
-            primary_key=True,
-            index=True,
-        )
-    )
+    project_id: int = key_reference("project.id")
+    user_id: int = key_reference("user_account.id", index=True)
     role: str
 
 
@@ -269,11 +258,7 @@ class StorageSecret(SQLModel, table=True):
 
     __tablename__ = "storage_secret"
 
-    storage_id: int = Field(
-        sa_column=Column(
-            BigId, ForeignKey("storage.id", ondelete="CASCADE"), primary_key=True
-        )
-    )
+    storage_id: int = key_reference("storage.id")
     field: str = Field(primary_key=True)
     key_id: str
     ciphertext: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

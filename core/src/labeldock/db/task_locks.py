@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
+from labeldock.db.columns import key_reference
 from labeldock.db.types import BigId, UtcDateTime
 
 
@@ -18,19 +19,8 @@ class TaskLock(SQLModel, table=True):
 
     __tablename__ = "task_lock"
 
-    task_id: int = Field(
-        sa_column=Column(
-            BigId, ForeignKey("task.id", ondelete="CASCADE"), primary_key=True
-        )
-    )
-    user_id: int = Field(
-        sa_column=Column(
-            BigId,
-            ForeignKey("user_account.id", ondelete="CASCADE"),
-            primary_key=True,
-            index=True,
-        )
-    )
+    task_id: int = key_reference("task.id")
+    user_id: int = key_reference("user_account.id", index=True)
     project_id: int = Field(
         sa_column=Column(
             BigId,

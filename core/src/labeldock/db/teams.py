@@ -5,9 +5,10 @@ Part of the same schema as `tables`, with the same rules.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey
+from sqlalchemy import Column, Float
 from sqlmodel import Field, SQLModel
 
+from labeldock.db.columns import key_reference
 from labeldock.db.types import BigId
 
 
@@ -19,11 +20,7 @@ class TeamLimit(SQLModel, table=True):
 
     __tablename__ = "team_limit"
 
-    organization_id: int = Field(
-        sa_column=Column(
-            BigId, ForeignKey("organization.id", ondelete="CASCADE"), primary_key=True
-        )
-    )
+    organization_id: int = key_reference("organization.id")
     name: str = Field(primary_key=True)
     value: int = Field(sa_column=Column(BigId, nullable=False))
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey
 from sqlmodel import Field, SQLModel
 
-from labeldock.db.columns import utc_now
+from labeldock.db.columns import row_id, utc_now
 from labeldock.db.types import BigId, Json, UtcDateTime
 
 
@@ -21,7 +21,7 @@ class SavedView(SQLModel, table=True):
     __tablename__ = "saved_view"
     __table_args__ = {"sqlite_autoincrement": True}
 
-    id: int = Field(default=None, sa_column=Column(BigId, primary_key=True))
+    id: int = row_id()
     project_id: int = Field(
         sa_column=Column(
             BigId,
